@@ -1,0 +1,128 @@
+package smartmeter
+
+import "strconv"
+
+// NodeID is a node's MQTT client id: 1 to 64 characters of A-Z a-z 0-9 . _ -
+type NodeID string
+
+// ParseNodeID checks s and returns it as a NodeID.
+func ParseNodeID(s string) (NodeID, error) {
+	if !ValidNodeID(s) {
+		return "", NewError(Invalid, "node", "a node id has 1 to 64 characters of A-Z a-z 0-9 . _ - and nothing else")
+	}
+	return NodeID(s), nil
+}
+
+// ValidNodeID reports whether s can be a NodeID, without allocating.
+func ValidNodeID[T string | []byte](s T) bool {
+	if len(s) < 1 || len(s) > 64 {
+		return false
+	}
+	for i := range len(s) {
+		c := s[i]
+		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
+		digit := c >= '0' && c <= '9'
+		if !letter && !digit && c != '.' && c != '_' && c != '-' {
+			return false
+		}
+	}
+	return true
+}
+
+// DeviceID names what a person cares about ("fridge"). A device is made for
+// each channel when its node is first accepted, and keeps its id when it is
+// renamed or bound to another node.
+type DeviceID string
+
+// DefaultDeviceID is the id of the device made for a channel: the node's id,
+// with ":<n>" for channels after the first.
+func DefaultDeviceID(node NodeID, channel uint8) DeviceID {
+	if channel == 0 {
+		return DeviceID(node)
+	}
+	return DeviceID(string(node) + ":" + strconv.Itoa(int(channel)))
+}
+
+// Device is what a person cares about, and the channel it is bound to.
+type Device struct {
+	ID      DeviceID
+	Name    string
+	Room    string // "" for none
+	Kind    LoadKind
+	Node    NodeID
+	Channel uint8
+	// Parent is the device that measures this one, too; "" for none.
+	Parent DeviceID
+}
+
+// LoadKind says what hangs on a relay, and so which defaults are safe.
+type LoadKind string
+
+// The load kinds.
+const (
+	Generic    LoadKind = "generic"
+	MustStayOn LoadKind = "must_stay_on" // freezer, router: a long press to switch off
+	Heater     LoadKind = "heater"       // off after a power cut
+	Compressor LoadKind = "compressor"   // needs a rest between runs
+	Lighting   LoadKind = "lighting"
+)
+
+// LoadKinds lists every load kind.
+func LoadKinds() []LoadKind {
+	return []LoadKind{Generic, MustStayOn, Heater, Compressor, Lighting}
+}
+
+// DeviceStatus is a device and all that is known of it now.
+type DeviceStatus struct {
+	Device
+	// Online is false after the node's last will, after three missed
+	// heartbeats, and until the first sign of life since the hub started.
+	Online bool
+	// LastSeen is the last live message of the node; 0 if there was none yet.
+	LastSeen Instant
+	// MeterSilent says that the node lives but its meter does not answer:
+	// most likely no mains, which is not 0 W.
+	MeterSilent bool
+	// Latest is the newest reading; nil before the first.
+	Latest *Reading
+	Relay  Relay
+	// Refused counts what the node sent and nobody could understand, by reason.
+	Refused map[string]uint64
+}
+
+// Relay is what is known of a node's relay.
+type Relay struct {
+	State RelayState
+	// Command is the last one asked for, nil if there was none.
+	Command *Command
+}
+
+// RelayState is a relay's position as its node reports it.
+type RelayState uint8
+
+// The positions of a relay.
+const (
+	RelayUnknown RelayState = iota
+	RelayOff
+	RelayOn
+)
+
+// RelayStateOf returns RelayOn or RelayOff.
+func RelayStateOf(on bool) RelayState {
+	if on {
+		return RelayOn
+	}
+	return RelayOff
+}
+
+// String returns "on", "off" or "unknown".
+func (s RelayState) String() string {
+	switch s {
+	case RelayOn:
+		return "on"
+	case RelayOff:
+		return "off"
+	default:
+		return "unknown"
+	}
+}
