@@ -83,9 +83,12 @@ type DeviceStatus struct {
 	// MeterSilent says that the node lives but its meter does not answer:
 	// most likely no mains, which is not 0 W.
 	MeterSilent bool
-	// Latest is the newest reading; nil before the first.
+	// Latest is the newest reading; nil before the first. Quantities that a
+	// node sends apart (the fielded sketch's energy) are gathered in it.
 	Latest *Reading
-	Relay  Relay
+	// Interval is how far apart the last two readings were; 0 if not known yet.
+	Interval Millis
+	Relay    Relay
 	// Refused counts what the node sent and nobody could understand, by reason.
 	Refused map[string]uint64
 }

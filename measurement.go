@@ -43,6 +43,30 @@ type Measurement struct {
 	PowerFactor Hundredth
 }
 
+// Update overwrites the quantities of m that n has, and keeps the others.
+func (m *Measurement) Update(n Measurement) {
+	set := func(q Quantities) bool { return n.Has&q != 0 }
+	if set(Voltage) {
+		m.Voltage = n.Voltage
+	}
+	if set(Current) {
+		m.Current = n.Current
+	}
+	if set(Power) {
+		m.Power = n.Power
+	}
+	if set(Energy) {
+		m.Energy = n.Energy
+	}
+	if set(Frequency) {
+		m.Frequency = n.Frequency
+	}
+	if set(PowerFactor) {
+		m.PowerFactor = n.PowerFactor
+	}
+	m.Has |= n.Has
+}
+
 // Physical limits of the meters we know (PZEM-004T v3.0 and v4.0 with a 100 A
 // transformer, and some margin for power). A value outside them was not
 // measured, it was garbled.
