@@ -1,6 +1,10 @@
 package wire
 
-import "github.com/iot-smart-meter/smartmeter"
+import (
+	"math"
+
+	"github.com/iot-smart-meter/smartmeter"
+)
 
 // Seconds is a duration in whole seconds.
 type Seconds int32
@@ -51,10 +55,117 @@ type Limits struct {
 // Numbers must be integers but may be anything otherwise, negative or huge
 // (then they saturate), and positions any text: the node judges them, because
 // it must say in its ConfigAck what it refuses and why.
-func DecodeConfig(p []byte, c *Config) error { return NotJSON }
+func DecodeConfig(p []byte, c *Config) error {
+	wanted := *c
+	d := scan(p)
+	for d.begin(); d.next(); {
+		switch d.field {
+		case fieldRev:
+			whole(&d, &wanted.Rev, 1, math.MaxUint32)
+		case fieldMetrics:
+			saturated(&d, &wanted.Metrics)
+		case fieldEnergy:
+			saturated(&d, &wanted.Energy)
+		case fieldHeartbeat:
+			saturated(&d, &wanted.Heartbeat)
+		case fieldRelay:
+			d.relayConfig(&wanted.Relay)
+		case fieldLimits:
+			d.limits(&wanted.Limits)
+		default:
+			d.skip()
+		}
+	}
+	err := d.end(fieldRev)
+	if err == nil {
+		*c = wanted
+	}
+	return err
+}
+
+func (d *scanner) relayConfig(r *RelayConfig) {
+	if !d.present() {
+		return
+	}
+	outer := d.begin()
+	for d.next() {
+		switch d.field {
+		case fieldPowerUp:
+			d.position(&r.PowerUp)
+		case fieldFallback:
+			d.position(&r.Fallback)
+		case fieldMinOnS:
+			saturated(d, &r.MinOn)
+		case fieldMinOffS:
+			saturated(d, &r.MinOff)
+		case fieldMaxOnS:
+			saturated(d, &r.MaxOn)
+		case fieldMaxSwitchesPerMin:
+			saturated(d, &r.MaxSwitchesPerMin)
+		default:
+			d.skip()
+		}
+	}
+	d.leave(outer)
+}
+
+// position reads any text, for the node to judge.
+func (d *scanner) position(dst *Position) {
+	if d.present() {
+		*dst = Position(d.string(maxNameLen))
+	}
+}
+
+func (d *scanner) limits(l *Limits) {
+	if !d.present() {
+		return
+	}
+	outer := d.begin()
+	for d.next() {
+		switch d.field {
+		case fieldCurrentMA:
+			saturated(d, &l.Current)
+		case fieldPowerDW:
+			saturated(d, &l.Power)
+		case fieldHoldMs:
+			saturated(d, &l.Hold)
+		default:
+			d.skip()
+		}
+	}
+	d.leave(outer)
+}
 
 // AppendConfig appends c as JSON.
-func AppendConfig(dst []byte, c *Config) []byte { return dst }
+func AppendConfig(dst []byte, c *Config) []byte {
+	dst = append(dst, '{')
+	dst = appendInt(dst, "rev", c.Rev)
+	dst = appendInt(dst, "metrics", c.Metrics)
+	dst = appendInt(dst, "energy", c.Energy)
+	dst = appendInt(dst, "heartbeat", c.Heartbeat)
+	dst = appendRelayConfig(appendName(dst, "relay"), &c.Relay)
+	dst = appendLimits(appendName(dst, "limits"), &c.Limits)
+	return append(dst, '}')
+}
+
+func appendRelayConfig(dst []byte, r *RelayConfig) []byte {
+	dst = append(dst, '{')
+	dst = appendText(dst, "power_up", r.PowerUp)
+	dst = appendText(dst, "fallback", r.Fallback)
+	dst = appendInt(dst, "min_on_s", r.MinOn)
+	dst = appendInt(dst, "min_off_s", r.MinOff)
+	dst = appendInt(dst, "max_on_s", r.MaxOn)
+	dst = appendInt(dst, "max_switches_per_min", r.MaxSwitchesPerMin)
+	return append(dst, '}')
+}
+
+func appendLimits(dst []byte, l *Limits) []byte {
+	dst = append(dst, '{')
+	dst = appendInt(dst, "current_ma", l.Current)
+	dst = appendInt(dst, "power_dw", l.Power)
+	dst = appendInt(dst, "hold_ms", l.Hold)
+	return append(dst, '}')
+}
 
 // ConfigAck is a node's answer to a configuration.
 type ConfigAck struct {
@@ -65,21 +176,32 @@ type ConfigAck struct {
 }
 
 // DecodeConfigAck reads config/ack.
-func DecodeConfigAck(p []byte) (ConfigAck, error) { return ConfigAck{}, NotJSON }
-
-// AppendConfigAck appends a as JSON.
-func AppendConfigAck(dst []byte, a *ConfigAck) []byte { return dst }
-
-// LegacyConfig is the fielded configuration: either interval may be absent,
-// which is 0.
-type LegacyConfig struct {
-	Metrics smartmeter.Millis
-	Energy  smartmeter.Millis
+func DecodeConfigAck(p []byte) (ConfigAck, error) {
+	var a ConfigAck
+	d := scan(p)
+	for d.begin(); d.next(); {
+		switch d.field {
+		case fieldRev:
+			whole(&d, &a.Rev, 1, math.MaxUint32)
+		case fieldOK:
+			d.boolean(&a.OK)
+		case fieldField:
+			d.text(&a.Field, maxNameLen)
+		case fieldReason:
+			d.text(&a.Reason, MaxReasonLen)
+		default:
+			d.skip()
+		}
+	}
+	return a, d.end(fieldRev | fieldOK)
 }
 
-// DecodeLegacyConfig reads pzem/config. At least one field must be present,
-// and both greater than 0, else the error is [MissingField] or [OutOfRange].
-func DecodeLegacyConfig(p []byte) (LegacyConfig, error) { return LegacyConfig{}, NotJSON }
-
-// AppendLegacyConfig appends c as JSON, what is 0 left out.
-func AppendLegacyConfig(dst []byte, c LegacyConfig) []byte { return dst }
+// AppendConfigAck appends a as JSON.
+func AppendConfigAck(dst []byte, a *ConfigAck) []byte {
+	dst = append(dst, '{')
+	dst = appendInt(dst, "rev", a.Rev)
+	dst = appendBool(dst, "ok", a.OK)
+	dst = appendText(dst, "field", a.Field)
+	dst = appendText(dst, "reason", a.Reason)
+	return append(dst, '}')
+}

@@ -29,20 +29,39 @@ type NodeEvent struct {
 }
 
 // DecodeEvent reads event.
-func DecodeEvent(p []byte) (NodeEvent, error) { return NodeEvent{}, NotJSON }
-
-// AppendEvent appends e as JSON.
-func AppendEvent(dst []byte, e *NodeEvent) []byte { return dst }
-
-// ThresholdAlert tells people's apps that a device used more than its limit.
-type ThresholdAlert struct {
-	Consumption smartmeter.WattHour
-	Limit       smartmeter.WattHour
-	ExceededAt  string // local time in ISO 8601, without a zone
+func DecodeEvent(p []byte) (NodeEvent, error) {
+	var e NodeEvent
+	d := scan(p)
+	for d.begin(); d.next(); {
+		switch d.field {
+		case fieldKind:
+			word(&d, &e.Kind, NodeOvercurrent, NodeOverpower, NodeLeaseExpired, NodeButton,
+				NodeMeterSilent, NodeMeterBack, NodeReset)
+		case fieldBoot:
+			d.boot(&e.Boot)
+		case fieldT:
+			millis(&d, &e.T, 0)
+		case fieldState:
+			d.state(&e.Relay)
+		case fieldCurrentMA:
+			saturated(&d, &e.Current)
+		case fieldPowerDW:
+			saturated(&d, &e.Power)
+		default:
+			d.skip()
+		}
+	}
+	return e, d.end(fieldKind | fieldBoot | fieldT)
 }
 
-// DecodeThresholdAlert reads threshold/alert.
-func DecodeThresholdAlert(p []byte) (ThresholdAlert, error) { return ThresholdAlert{}, NotJSON }
-
-// AppendThresholdAlert appends a as JSON, energies in kWh.
-func AppendThresholdAlert(dst []byte, a *ThresholdAlert) []byte { return dst }
+// AppendEvent appends e as JSON.
+func AppendEvent(dst []byte, e *NodeEvent) []byte {
+	dst = append(dst, '{')
+	dst = appendText(dst, "kind", e.Kind)
+	dst = appendBoot(dst, e.Boot)
+	dst = appendInt(dst, "t", e.T)
+	dst = appendState(dst, e.Relay)
+	dst = appendSet(dst, "current_ma", e.Current)
+	dst = appendSet(dst, "power_dw", e.Power)
+	return append(dst, '}')
+}

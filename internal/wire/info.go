@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"math"
 	"slices"
 
 	"github.com/iot-smart-meter/smartmeter"
@@ -38,7 +39,65 @@ func (i *Info) Has(c Capability) bool { return slices.Contains(i.Caps, c) }
 
 // DecodeInfo reads info. Required are proto, boot and t; channels defaults to
 // 1. A higher proto than ours is not an error: its fields are a superset.
-func DecodeInfo(p []byte) (Info, error) { return Info{}, NotJSON }
+func DecodeInfo(p []byte) (Info, error) {
+	i := Info{Channels: 1}
+	d := scan(p)
+	for d.begin(); d.next(); {
+		switch d.field {
+		case fieldProto:
+			whole(&d, &i.Proto, 1, math.MaxUint8)
+		case fieldFirmware:
+			d.text(&i.Firmware, maxNameLen)
+		case fieldModel:
+			d.text(&i.Model, maxNameLen)
+		case fieldBoot:
+			d.boot(&i.Boot)
+		case fieldT:
+			millis(&d, &i.T, 0)
+		case fieldConfigRev:
+			whole(&d, &i.ConfigRev, 0, math.MaxUint32)
+		case fieldCaps:
+			d.capabilities(&i.Caps)
+		case fieldChannels:
+			whole(&d, &i.Channels, 1, math.MaxUint8)
+		default:
+			d.skip()
+		}
+	}
+	return i, d.end(fieldProto | fieldBoot | fieldT)
+}
+
+// capabilities reads a list of names, known to us or not.
+func (d *scanner) capabilities(dst *[]Capability) {
+	if !d.present() {
+		return
+	}
+	for d.enter('['); d.more(']'); {
+		if len(*dst) == MaxCaps {
+			d.fail(TooMany)
+			return
+		}
+		*dst = append(*dst, Capability(d.string(maxNameLen)))
+	}
+}
 
 // AppendInfo appends i as JSON.
-func AppendInfo(dst []byte, i *Info) []byte { return dst }
+func AppendInfo(dst []byte, i *Info) []byte {
+	dst = append(dst, '{')
+	dst = appendInt(dst, "proto", i.Proto)
+	dst = appendText(dst, "fw", i.Firmware)
+	dst = appendText(dst, "model", i.Model)
+	dst = appendBoot(dst, i.Boot)
+	dst = appendInt(dst, "t", i.T)
+	dst = appendInt(dst, "config_rev", i.ConfigRev)
+	dst = append(appendName(dst, "caps"), '[')
+	for n, c := range i.Caps {
+		if n > 0 {
+			dst = append(dst, ',')
+		}
+		dst = appendQuoted(dst, string(c))
+	}
+	dst = append(dst, ']')
+	dst = appendInt(dst, "channels", max(i.Channels, 1))
+	return append(dst, '}')
+}
