@@ -1,0 +1,141 @@
+package node
+
+import (
+	"github.com/iot-smart-meter/smartmeter"
+	"github.com/iot-smart-meter/smartmeter/internal/wire"
+)
+
+// topics are the node's own, spelled once.
+type topics struct {
+	status, heartbeat, info  string
+	metrics, energy          string
+	relayState, relayAck     string
+	configAck, event         string
+	commands, config, legacy string
+	acknowledgement          string
+}
+
+// topicsOf spells the topics of node id.
+func topicsOf(spelling wire.Topics, id smartmeter.NodeID) topics {
+	of := func(kind wire.Kind) string { return spelling.Topic(id, kind, 0) }
+	return topics{
+		status:          of(wire.KindStatus),
+		heartbeat:       of(wire.KindHeartbeat),
+		info:            of(wire.KindInfo),
+		metrics:         of(wire.KindMetrics),
+		energy:          of(wire.KindEnergy),
+		relayState:      of(wire.KindRelayState),
+		relayAck:        of(wire.KindRelayAck),
+		configAck:       of(wire.KindConfigAck),
+		event:           of(wire.KindEvent),
+		commands:        of(wire.KindRelayCommands),
+		config:          of(wire.KindConfig),
+		legacy:          of(wire.KindLegacyConfig),
+		acknowledgement: of(wire.KindAck),
+	}
+}
+
+// pending is the set of messages that the hub must get sooner or later.
+type pending uint8
+
+const (
+	pendingOnline pending = 1 << iota
+	pendingInfo
+	pendingRelay
+	pendingMeter // that the meter fell silent, or is back
+)
+
+// Will is what the broker shall publish when the node is gone, and what a node
+// that leaves in good order publishes itself.
+func (n *Node) Will() smartmeter.Message {
+	return smartmeter.Message{Topic: n.topics.status, Payload: []byte(wire.Offline), QoS: 1, Retained: true}
+}
+
+// Subscriptions returns the topics to subscribe to, with QoS 1, at every
+// connect. The node's own relay/state is not among them.
+func (n *Node) Subscriptions() []string {
+	return []string{n.topics.commands, n.topics.config, n.topics.legacy, n.topics.acknowledgement}
+}
+
+// Connected tells the node that the link works, with subscriptions made. It
+// introduces itself.
+func (n *Node) Connected(t smartmeter.Millis) {
+	n.connected = true
+	n.pending |= pendingOnline | pendingInfo
+	if n.relay != nil {
+		n.pending |= pendingRelay
+	}
+	if n.metering.silent {
+		n.pending |= pendingMeter // who listens now may not have heard
+	}
+	n.due.energy, n.due.heartbeat = t, t
+	n.publishPending(t)
+}
+
+// Disconnected tells the node that the link is down. It goes on sampling.
+func (n *Node) Disconnected(smartmeter.Millis) {
+	n.connected = false
+	n.metering.wanted &^= wantEnergy
+}
+
+// beat publishes a heartbeat if it is due.
+func (n *Node) beat(t smartmeter.Millis) {
+	if t < n.due.heartbeat {
+		return
+	}
+	n.due.heartbeat = following(n.due.heartbeat, n.conf.Heartbeat, t)
+	n.link.Publish(n.topics.heartbeat, wire.AppendHeartbeat(n.payload[:0]), 0, false)
+}
+
+// publishPending publishes what is pending, and stops at the first message
+// that is not taken.
+func (n *Node) publishPending(t smartmeter.Millis) {
+	n.due.retry = t + linkRetry
+	for what := pendingOnline; what <= pendingMeter && n.connected; what <<= 1 {
+		if n.pending&what == 0 {
+			continue
+		}
+		if !n.publish(what, t) {
+			return
+		}
+		n.pending &^= what
+	}
+}
+
+// publish publishes one pending message as it reads now, and reports whether
+// it was taken.
+func (n *Node) publish(what pending, t smartmeter.Millis) bool {
+	switch what {
+	case pendingOnline:
+		return n.link.Publish(n.topics.status, wire.AppendStatus(n.payload[:0], true), 1, true)
+	case pendingInfo:
+		info := n.info(t)
+		return n.link.Publish(n.topics.info, wire.AppendInfo(n.payload[:0], &info), 1, true)
+	case pendingRelay:
+		on := n.position == smartmeter.RelayOn
+		return n.link.Publish(n.topics.relayState, wire.AppendRelayState(n.payload[:0], on), 1, true)
+	default:
+		event := wire.NodeEvent{Kind: wire.NodeMeterBack, Boot: n.boot, T: n.metering.changedAt}
+		if n.metering.silent {
+			event.Kind = wire.NodeMeterSilent
+		}
+		return n.link.Publish(n.topics.event, wire.AppendEvent(n.payload[:0], &event), 1, false)
+	}
+}
+
+// info is how the node introduces itself.
+func (n *Node) info(t smartmeter.Millis) wire.Info {
+	info := wire.Info{
+		Proto:     wire.Protocol,
+		Firmware:  n.firmware,
+		Model:     n.model,
+		Boot:      n.boot,
+		T:         t,
+		ConfigRev: n.conf.Rev,
+		Channels:  1,
+	}
+	if n.relay != nil {
+		info.Caps = []wire.Capability{wire.CapRelay}
+	}
+	return info
+}

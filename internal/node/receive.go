@@ -1,0 +1,59 @@
+package node
+
+import (
+	"unicode/utf8"
+
+	"github.com/iot-smart-meter/smartmeter"
+	"github.com/iot-smart-meter/smartmeter/internal/wire"
+)
+
+// Receive takes a message that came at t. Answers go out at once.
+//
+// Retained messages are counted and nothing else: what the broker had kept is
+// not a wish that anybody has now. Messages on other topics than those of
+// Subscriptions are ignored.
+func (n *Node) Receive(t smartmeter.Millis, topic string, payload []byte, retained bool) {
+	about, err := n.spelling.Parse(topic)
+	if err != nil || about.Node != n.id || about.Channel != 0 || !about.Kind.ToNode() {
+		return
+	}
+	if retained {
+		n.counts.Retained++
+		return
+	}
+	switch about.Kind {
+	case wire.KindRelayCommands:
+		err = n.receiveCommand(t, payload)
+	case wire.KindConfig:
+		err = n.receiveConfig(t, payload)
+	case wire.KindLegacyConfig:
+		err = n.receiveLegacyConfig(t, payload)
+	case wire.KindAck:
+		err = n.receiveAck(payload)
+	default: // a lease or a reset: the node announces neither
+	}
+	if err != nil {
+		n.counts.Undecodable++
+	}
+}
+
+// receiveAck forgets samples that are durable at the hub.
+func (n *Node) receiveAck(payload []byte) error {
+	ack, err := wire.DecodeAck(payload)
+	if err == nil && ack.Boot == n.boot {
+		n.ring.acknowledge(ack.Seq)
+	}
+	return err
+}
+
+// shorten cuts a reason to what the contract allows.
+func shorten(reason string) string {
+	end := wire.MaxReasonLen
+	if len(reason) <= end {
+		return reason
+	}
+	for !utf8.RuneStart(reason[end]) {
+		end--
+	}
+	return reason[:end]
+}
