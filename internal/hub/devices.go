@@ -1,0 +1,121 @@
+package hub
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/iot-smart-meter/smartmeter"
+)
+
+// DeviceChange is what a person may change of a device; nil leaves as it is.
+type DeviceChange struct {
+	Name *string
+	Room *string
+	Kind *smartmeter.LoadKind
+}
+
+// maxNameLen bounds names and rooms, in characters.
+const maxNameLen = 64
+
+// ChangeDevice renames a device, moves it to another room or says what it is.
+// All of change is applied, or nothing.
+func (h *Hub) ChangeDevice(ctx context.Context, id smartmeter.DeviceID, change DeviceChange) (smartmeter.DeviceStatus, error) {
+	if err := change.check(); err != nil {
+		return smartmeter.DeviceStatus{}, err
+	}
+	if err := h.applyChange(id, change); err != nil {
+		return smartmeter.DeviceStatus{}, err
+	}
+	if err := h.store.Sync(ctx); err != nil {
+		return smartmeter.DeviceStatus{}, unavailable(err)
+	}
+	return h.Device(id)
+}
+
+func (c DeviceChange) check() error {
+	if c.Name != nil {
+		if err := checkName("name", *c.Name, 1); err != nil {
+			return err
+		}
+	}
+	if c.Room != nil {
+		if err := checkName("room", *c.Room, 0); err != nil {
+			return err
+		}
+	}
+	if c.Kind != nil && !slices.Contains(smartmeter.LoadKinds(), *c.Kind) {
+		return smartmeter.NewError(smartmeter.Invalid, "kind", "must be generic, must_stay_on, heater, compressor or lighting")
+	}
+	return nil
+}
+
+func checkName(field, s string, least int) error {
+	n := utf8.RuneCountInString(s)
+	switch {
+	case !utf8.ValidString(s) || strings.ContainsFunc(s, unicode.IsControl):
+		return smartmeter.NewError(smartmeter.Invalid, field, "must be text without control characters")
+	case strings.TrimSpace(s) != s:
+		return smartmeter.NewError(smartmeter.Invalid, field, "must not begin or end with a space")
+	case n < least:
+		return smartmeter.NewError(smartmeter.Invalid, field, "must not be empty")
+	case n > maxNameLen:
+		return smartmeter.NewError(smartmeter.Invalid, field, "must have at most 64 characters")
+	}
+	return nil
+}
+
+func (h *Hub) applyChange(id smartmeter.DeviceID, change DeviceChange) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	c, err := h.find(id)
+	if err != nil {
+		return err
+	}
+	d := c.device
+	if change.Name != nil {
+		d.Name = *change.Name
+	}
+	if change.Room != nil {
+		d.Room = *change.Room
+	}
+	if change.Kind != nil {
+		d.Kind = *change.Kind
+	}
+	if err := h.store.PutDevice(d); err != nil {
+		return unavailable(err)
+	}
+	c.device = d
+	h.events.publish(smartmeter.EventDevice, c.status(), nil)
+	return nil
+}
+
+// EraseDevice forgets a device and everything it measured. A node that still
+// publishes is met anew, without a past.
+func (h *Hub) EraseDevice(ctx context.Context, id smartmeter.DeviceID) error {
+	h.mu.Lock()
+	c, err := h.find(id)
+	if err != nil {
+		h.mu.Unlock()
+		return err
+	}
+	delete(h.devices, id)
+	delete(c.node.channels, c.device.Channel)
+	if len(c.node.channels) == 0 {
+		delete(h.nodes, c.node.id)
+	}
+	h.events.forget(id)
+	h.mu.Unlock()
+	return unavailable(h.store.EraseDevice(ctx, c.device))
+}
+
+// Commands returns the newest commands of a device, newest first.
+func (h *Hub) Commands(ctx context.Context, id smartmeter.DeviceID, limit int) ([]smartmeter.Command, error) {
+	if _, err := h.Device(id); err != nil {
+		return nil, err
+	}
+	commands, err := h.store.Commands(ctx, id, limit)
+	return commands, unavailable(err)
+}

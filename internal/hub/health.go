@@ -1,0 +1,75 @@
+package hub
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"time"
+
+	"github.com/iot-smart-meter/smartmeter"
+)
+
+// Health says whether a reading can travel from the broker to the store and
+// back to a query, which is more than that the process runs.
+type Health struct {
+	// Checks holds nil for every part that works, by name.
+	Checks map[string]error
+}
+
+// OK reports whether every check passed.
+func (s Health) OK() bool {
+	for _, err := range s.Checks {
+		if err != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// The probe travels over the same bus as the readings, on a topic that no node
+// can have.
+const (
+	probeTopic   = "$smartmeter/probe"
+	probeFilter  = "$smartmeter/probe"
+	probeTimeout = 2 * time.Second
+)
+
+// Health makes a probe travel the way of a reading.
+func (h *Hub) Health(ctx context.Context) Health {
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	return Health{Checks: map[string]error{
+		"broker": h.probeBus(ctx),
+		"store":  h.probeStore(ctx),
+	}}
+}
+
+// probeBus publishes a mark and waits until it comes home.
+func (h *Hub) probeBus(ctx context.Context) error {
+	mark := rand.Text()
+	home := make(chan struct{})
+	h.probes.Store(mark, home)
+	defer h.probes.Delete(mark)
+	if err := h.bus.Publish(smartmeter.Message{Topic: probeTopic, Payload: []byte(mark)}); err != nil {
+		return err
+	}
+	select {
+	case <-home:
+		return nil
+	case <-ctx.Done():
+		return errors.New("a message published to the broker does not come back")
+	}
+}
+
+func (h *Hub) receiveProbe(m smartmeter.Message) {
+	if home, ok := h.probes.LoadAndDelete(string(m.Payload)); ok {
+		close(home.(chan struct{}))
+	}
+}
+
+func (h *Hub) probeStore(ctx context.Context) error {
+	h.mu.Lock()
+	refused := h.storeErr
+	h.mu.Unlock()
+	return errors.Join(refused, h.store.Check(ctx))
+}

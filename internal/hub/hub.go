@@ -1,0 +1,256 @@
+// Package hub is the running system: the one room that orders the steps. What
+// comes in from the nodes is decoded, becomes the live picture, goes to the
+// store and out to whoever watches; what people ask for is checked, recorded
+// and sent to the nodes.
+//
+// Two files tell its two stories. receive.go: a message from a node becomes a
+// reading. switch.go: a request becomes a relay that moved, or a plain word
+// that nobody knows whether it did.
+//
+// The hub promises that nothing a client sends stops, slows or fills it: what
+// cannot be understood is counted by node and reason. It promises that a
+// message the broker had kept is never taken for a sign of life or a fresh
+// sample, and that no command is called done before the node has said so.
+//
+// It knows neither MQTT nor SQL nor HTTP: those are behind Bus and Store, and
+// in the rooms that import it.
+package hub
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/iot-smart-meter/smartmeter"
+	"github.com/iot-smart-meter/smartmeter/internal/wire"
+)
+
+// Bus is how the hub reaches its nodes: the embedded broker in process, or an
+// external one as its client.
+type Bus interface {
+	// Publish hands m to the broker. It must not wait for its receivers.
+	Publish(m smartmeter.Message) error
+	// Subscribe calls handle for every message that matches filter, kept ones
+	// first, in the order of their publisher, until Close of the bus.
+	// handle may publish; it must not keep the payload.
+	Subscribe(filter string, handle func(smartmeter.Message)) error
+}
+
+// Store is where the hub's memory outlives it. Writes are taken at once and
+// made durable in groups; Sync waits for that.
+type Store interface {
+	// AppendReadings keeps readings in any order. A reading with the identity
+	// (node, channel, boot, seq) or, where seq is 0, (node, channel, at) of one
+	// that is already kept adds only what that one did not measure.
+	AppendReadings(readings ...smartmeter.Reading) error
+	// PutDevice and PutCommand keep d or c in place of the one with its id.
+	PutDevice(d smartmeter.Device) error
+	PutCommand(c smartmeter.Command) error
+	// Sync returns when all that was written before is durable, or with what
+	// prevents it.
+	Sync(ctx context.Context) error
+
+	// Readings yields a channel's readings with from <= At < to, oldest first.
+	Readings(ctx context.Context, node smartmeter.NodeID, channel uint8, from, to smartmeter.Instant) iter.Seq2[smartmeter.Reading, error]
+	// Latest returns the newest reading of every channel; quantities that it
+	// lacks are filled from the readings shortly before it.
+	Latest(ctx context.Context) ([]smartmeter.Reading, error)
+	Devices(ctx context.Context) ([]smartmeter.Device, error)
+	// Commands returns a device's newest commands, newest first.
+	Commands(ctx context.Context, device smartmeter.DeviceID, limit int) ([]smartmeter.Command, error)
+	// EraseDevice forgets d and all its readings and commands, for good.
+	EraseDevice(ctx context.Context, d smartmeter.Device) error
+	// Check writes and reads back a mark, as a reading would travel.
+	Check(ctx context.Context) error
+}
+
+// Config is what a Hub needs.
+type Config struct {
+	// Bus must not be nil.
+	Bus Bus
+	// Store must not be nil.
+	Store Store
+	// Topics has the prefix that all nodes share; the zero value is the fielded
+	// "dev/".
+	Topics wire.Topics
+	// Names tells how a device is called when its node is first met; nil names
+	// it after its id.
+	Names func(smartmeter.DeviceID) (name, room string, kind smartmeter.LoadKind)
+	// Logger must not be nil.
+	Logger *slog.Logger
+}
+
+// Limits on what strangers can make the hub remember.
+const (
+	maxNodes           = 2000
+	maxChannels        = 8
+	maxPendingCommands = 8
+)
+
+// How long the hub believes what it was told.
+const (
+	// heartbeatTimeout is three of the fielded sketch's heartbeats.
+	heartbeatTimeout = 90 * time.Second
+	// freshFor bounds the age of a sample that still moves the live picture.
+	freshFor = 30 * time.Second
+	// commandValid is how long a node may still obey a command, commandGrace
+	// how much longer its answer may be on its way.
+	commandValid = 10 * time.Second
+	commandGrace = 2 * time.Second
+)
+
+// Hub is the running system. Make one with New, then Run it.
+type Hub struct {
+	bus     Bus
+	store   Store
+	topics  wire.Topics
+	names   func(smartmeter.DeviceID) (string, string, smartmeter.LoadKind)
+	log     *slog.Logger
+	events  *eventLog
+	refused *refusals
+	probes  sync.Map // mark (string) -> chan struct{}, closed when it is home
+
+	mu      sync.Mutex // guards the live picture: everything below
+	nodes   map[smartmeter.NodeID]*node
+	devices map[smartmeter.DeviceID]*channel
+	// storeErr is why the last write was not taken; nil when all is well.
+	storeErr error
+}
+
+// New returns a hub that remembers what store knows of its devices. It hears
+// nothing before Run.
+func New(ctx context.Context, cfg Config) (*Hub, error) {
+	h := &Hub{
+		bus:     cfg.Bus,
+		store:   cfg.Store,
+		topics:  cfg.Topics,
+		names:   cfg.Names,
+		log:     cfg.Logger,
+		events:  newEventLog(time.Now()),
+		refused: newRefusals(cfg.Logger),
+		nodes:   make(map[smartmeter.NodeID]*node),
+		devices: make(map[smartmeter.DeviceID]*channel),
+	}
+	if h.names == nil {
+		h.names = namedAfterID
+	}
+	if err := h.remember(ctx); err != nil {
+		return nil, fmt.Errorf("read what the store remembers: %w", err)
+	}
+	return h, nil
+}
+
+func namedAfterID(id smartmeter.DeviceID) (name, room string, kind smartmeter.LoadKind) {
+	return string(id), "", smartmeter.Generic
+}
+
+// remember builds the picture of devices and their last known readings. They
+// are all offline until they are heard.
+func (h *Hub) remember(ctx context.Context) error {
+	devices, err := h.store.Devices(ctx)
+	if err != nil {
+		return err
+	}
+	for _, d := range devices {
+		h.addChannel(h.addNode(d.Node), d)
+	}
+	latest, err := h.store.Latest(ctx)
+	if err != nil {
+		return err
+	}
+	for _, r := range latest {
+		if n := h.nodes[r.Node]; n != nil && n.channels[r.Channel] != nil {
+			n.channels[r.Channel].latest = &r
+		}
+	}
+	for _, d := range devices {
+		last, err := h.store.Commands(ctx, d.ID, 1)
+		if err != nil {
+			return err
+		}
+		if len(last) == 0 {
+			continue
+		}
+		h.nodes[d.Node].lastCommand = settled(last[0])
+		if err := h.store.PutCommand(*h.nodes[d.Node].lastCommand); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// settled closes a command whose answer the hub was not there to hear.
+func settled(c smartmeter.Command) *smartmeter.Command {
+	if !c.State.Final() {
+		c.State, c.Reason = smartmeter.CommandUnknown, "the hub restarted before the node answered"
+	}
+	return &c
+}
+
+// Start begins to listen to the nodes.
+func (h *Hub) Start() error {
+	if err := h.bus.Subscribe(h.topics.Filter(), h.receive); err != nil {
+		return fmt.Errorf("listen to the nodes: %w", err)
+	}
+	return h.bus.Subscribe(probeFilter, h.receiveProbe)
+}
+
+// Run watches over silent nodes until ctx ends.
+func (h *Hub) Run(ctx context.Context) error {
+	defer h.events.close()
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case now := <-tick.C:
+			h.noticeSilence(now)
+		}
+	}
+}
+
+// noticeSilence calls every node offline that missed three heartbeats.
+func (h *Hub) noticeSilence(now time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, n := range h.nodes {
+		if n.online && now.Sub(n.lastSeen) > heartbeatTimeout {
+			h.setOnline(n, false)
+		}
+	}
+}
+
+// keep notes whether the store took a write. A reading that it refuses is
+// lost, and Health says so; the hub goes on.
+func (h *Hub) keep(err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if err != nil && h.storeErr == nil {
+		h.log.Error("the store takes no more writes", "err", err)
+	}
+	h.storeErr = err
+}
+
+var errNoSuchDevice = smartmeter.NewError(smartmeter.NotFound, "device",
+	"there is no such device; GET /api/v1/devices lists them all")
+
+// find returns the channel that device is bound to. The caller holds mu.
+func (h *Hub) find(id smartmeter.DeviceID) (*channel, error) {
+	if c := h.devices[id]; c != nil {
+		return c, nil
+	}
+	return nil, errNoSuchDevice
+}
+
+// unavailable wraps what the store says when it fails a person's request.
+func unavailable(err error) error {
+	if err == nil || errors.Is(err, context.Canceled) {
+		return err
+	}
+	return &smartmeter.Error{Code: smartmeter.Unavailable, Message: "the store is out of order; see /api/v1/health", Err: err}
+}

@@ -1,0 +1,170 @@
+package hub
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/iot-smart-meter/smartmeter"
+	"github.com/iot-smart-meter/smartmeter/internal/wire"
+)
+
+// node is the live picture of one node. The hub's mu guards it.
+type node struct {
+	id       smartmeter.NodeID
+	online   bool
+	lastSeen time.Time
+	info     *wire.Info // nil: protocol 0
+	clock    bootClock
+	silent   bool // the meter does not answer
+	relay    smartmeter.RelayState
+	channels map[uint8]*channel
+
+	pending     map[string]*pending // commands without an answer, by id
+	lastCommand *smartmeter.Command
+}
+
+// channel is the live picture of one metering input and its device.
+type channel struct {
+	node     *node
+	device   smartmeter.Device
+	latest   *smartmeter.Reading
+	interval smartmeter.Millis
+	verdict  verdict
+}
+
+func (h *Hub) addNode(id smartmeter.NodeID) *node {
+	n := h.nodes[id]
+	if n == nil {
+		n = &node{id: id, channels: make(map[uint8]*channel), pending: make(map[string]*pending)}
+		h.nodes[id] = n
+	}
+	return n
+}
+
+func (h *Hub) addChannel(n *node, d smartmeter.Device) *channel {
+	c := &channel{node: n, device: d}
+	n.channels[d.Channel] = c
+	h.devices[d.ID] = c
+	return c
+}
+
+// heard notes a sign of life of a node and returns it, or the refusal when
+// there are too many. A node that is new gets its device.
+func (h *Hub) heard(addr wire.Address, now time.Time) (*channel, error) {
+	n := h.nodes[addr.Node]
+	if n == nil && len(h.nodes) >= maxNodes || addr.Channel >= maxChannels {
+		return nil, errTooMany
+	}
+	if n == nil {
+		n = h.addNode(smartmeter.NodeID(strings.Clone(string(addr.Node))))
+	}
+	c := n.channels[addr.Channel]
+	if c == nil {
+		c = h.addChannel(n, h.newDevice(n.id, addr.Channel))
+		if err := h.store.PutDevice(c.device); err != nil {
+			h.storeErr = err
+		}
+		h.log.Info("met a new device", "device", c.device.ID, "node", n.id, "channel", addr.Channel)
+	}
+	n.lastSeen = now
+	if !n.online {
+		h.setOnline(n, true)
+	}
+	return c, nil
+}
+
+func (h *Hub) newDevice(id smartmeter.NodeID, ch uint8) smartmeter.Device {
+	device := smartmeter.DefaultDeviceID(id, ch)
+	name, room, kind := h.names(device)
+	return smartmeter.Device{ID: device, Name: name, Room: room, Kind: kind, Node: id, Channel: ch}
+}
+
+// setOnline changes what is said of a node's presence, and tells.
+func (h *Hub) setOnline(n *node, online bool) {
+	n.online = online
+	if !online {
+		n.silent = false
+		n.clock = bootClock{}
+	}
+	for _, c := range n.channels {
+		h.events.publish(smartmeter.EventDevice, c.status(), nil)
+	}
+}
+
+// setRelay notes a relay's position as its node reports it, and tells.
+func (h *Hub) setRelay(n *node, state smartmeter.RelayState) {
+	if n.relay == state {
+		return
+	}
+	n.relay = state
+	if c := n.channels[0]; c != nil {
+		h.events.publish(smartmeter.EventRelay, c.status(), nil)
+	}
+}
+
+// show makes r the newest reading of the live picture, and tells.
+func (h *Hub) show(c *channel, r smartmeter.Reading) {
+	if c.latest == nil {
+		c.latest = &r
+	} else {
+		if apart := smartmeter.Millis(r.At - c.latest.At); r.Has.Has(smartmeter.Power) && apart > 0 && c.node.online {
+			c.interval = apart
+		}
+		merged := r
+		merged.Measurement = c.latest.Measurement
+		merged.Update(r.Measurement)
+		c.latest = &merged
+	}
+	h.judgeWatts(c, r)
+	h.events.publishReading(c.status())
+}
+
+// status returns all that is known of a device now.
+func (c *channel) status() smartmeter.DeviceStatus {
+	n := c.node
+	s := smartmeter.DeviceStatus{
+		Device:      c.device,
+		Online:      n.online,
+		MeterSilent: n.silent,
+		Latest:      c.latest, // replaced, never changed
+		Interval:    c.interval,
+	}
+	if !n.lastSeen.IsZero() {
+		s.LastSeen = smartmeter.InstantOf(n.lastSeen)
+	}
+	if c.device.Channel == 0 { // the node's relay belongs to its first channel
+		s.Relay = smartmeter.Relay{State: n.relay, Command: n.lastCommand}
+	}
+	return s
+}
+
+// Devices returns all devices, by room and name.
+func (h *Hub) Devices() []smartmeter.DeviceStatus {
+	h.mu.Lock()
+	all := make([]smartmeter.DeviceStatus, 0, len(h.devices))
+	for _, c := range h.devices {
+		all = append(all, c.status())
+	}
+	h.mu.Unlock()
+	for i := range all {
+		all[i].Refused = h.refused.of(all[i].Node)
+	}
+	slices.SortFunc(all, func(a, b smartmeter.DeviceStatus) int {
+		return strings.Compare(a.Room+"\x00"+a.Name+"\x00"+string(a.ID), b.Room+"\x00"+b.Name+"\x00"+string(b.ID))
+	})
+	return all
+}
+
+// Device returns one device.
+func (h *Hub) Device(id smartmeter.DeviceID) (smartmeter.DeviceStatus, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	c, err := h.find(id)
+	if err != nil {
+		return smartmeter.DeviceStatus{}, err
+	}
+	s := c.status()
+	s.Refused = h.refused.of(s.Node)
+	return s, nil
+}

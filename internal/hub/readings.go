@@ -1,0 +1,35 @@
+package hub
+
+import (
+	"context"
+
+	"github.com/iot-smart-meter/smartmeter"
+)
+
+// Page is a bounded part of a device's readings, oldest first.
+type Page struct {
+	Readings []smartmeter.Reading
+	// Next is where the following page begins; 0 on the last one.
+	Next smartmeter.Instant
+}
+
+// Readings returns what a device measured with from <= At < to: about limit of
+// them at the most, for readings of the same millisecond stay together.
+func (h *Hub) Readings(ctx context.Context, id smartmeter.DeviceID, from, to smartmeter.Instant, limit int) (Page, error) {
+	d, err := h.Device(id)
+	if err != nil {
+		return Page{}, err
+	}
+	var page Page
+	for r, err := range h.store.Readings(ctx, d.Node, d.Channel, from, to) {
+		if err != nil {
+			return Page{}, unavailable(err)
+		}
+		if n := len(page.Readings); n >= limit && r.At != page.Readings[n-1].At {
+			page.Next = r.At
+			break
+		}
+		page.Readings = append(page.Readings, r)
+	}
+	return page, nil
+}

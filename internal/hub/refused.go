@@ -1,0 +1,84 @@
+package hub
+
+import (
+	"errors"
+	"log/slog"
+	"maps"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/iot-smart-meter/smartmeter"
+	"github.com/iot-smart-meter/smartmeter/internal/wire"
+)
+
+// errTooMany refuses what would make the hub remember too much.
+var errTooMany = errors.New("too many nodes, or too many channels of one node")
+
+// strangers gathers the counts of topics without a node, and of all nodes
+// beyond the first few thousand.
+const strangers smartmeter.NodeID = ""
+
+// refusals counts what could not be understood, by node and reason, and logs
+// it once per node and minute. It has its own lock: hostile input must not
+// slow the live picture.
+type refusals struct {
+	log *slog.Logger
+
+	mu     sync.Mutex
+	counts map[smartmeter.NodeID]*refusal
+}
+
+type refusal struct {
+	byReason map[string]uint64
+	logged   time.Time
+}
+
+func newRefusals(log *slog.Logger) *refusals {
+	return &refusals{log: log, counts: make(map[smartmeter.NodeID]*refusal)}
+}
+
+// add counts one message that was refused for err.
+func (r *refusals) add(id smartmeter.NodeID, err error, m smartmeter.Message, now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	entry := r.entry(id)
+	entry.byReason[label(err)]++
+	if now.Sub(entry.logged) < time.Minute {
+		return
+	}
+	entry.logged = now
+	r.log.Warn("refused a message", "topic", m.Topic, "reason", label(err), "bytes", len(m.Payload),
+		"begins", string(m.Payload[:min(len(m.Payload), 40)]), "retained", m.Retained, "note", "counted; logged once a minute for each node")
+}
+
+func (r *refusals) entry(id smartmeter.NodeID) *refusal {
+	entry := r.counts[id]
+	if entry == nil && len(r.counts) >= 2*maxNodes {
+		id = strangers
+		entry = r.counts[id]
+	}
+	if entry == nil {
+		entry = &refusal{byReason: make(map[string]uint64)}
+		r.counts[smartmeter.NodeID(strings.Clone(string(id)))] = entry
+	}
+	return entry
+}
+
+// of returns the counts of one node by reason, nil if there are none.
+func (r *refusals) of(id smartmeter.NodeID) map[string]uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if entry := r.counts[id]; entry != nil {
+		return maps.Clone(entry.byReason)
+	}
+	return nil
+}
+
+// label is a reason as it stands in counters.
+func label(err error) string {
+	if reason, ok := errors.AsType[wire.Reason](err); ok {
+		return reason.String()
+	}
+	return "too_many_nodes"
+}

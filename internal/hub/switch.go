@@ -1,0 +1,274 @@
+package hub
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"time"
+
+	"github.com/iot-smart-meter/smartmeter"
+	"github.com/iot-smart-meter/smartmeter/internal/wire"
+)
+
+// SwitchRequest asks for a relay to be moved.
+type SwitchRequest struct {
+	Device smartmeter.DeviceID
+	On     bool
+	Cause  smartmeter.Cause
+	// Wait is how long Switch waits for the node's answer; 0 does not wait.
+	// Schedules and rules must not wait: they would block the very message
+	// they wait for.
+	Wait time.Duration
+}
+
+// pending is a command that the node has not answered yet.
+type pending struct {
+	command  smartmeter.Command
+	text     bool          // the fielded form: answered by relay/state alone
+	answered chan struct{} // closed when the command is final
+	expiry   *time.Timer
+}
+
+// Switch asks a node to move its relay and returns the command as it then
+// stands. The error is nil when the node acknowledged it, Conflict when it
+// refused or cannot be asked, NoAnswer when Wait ended first: the command is
+// then still on its way, and its end is told as an event.
+func (h *Hub) Switch(ctx context.Context, req SwitchRequest) (smartmeter.Command, error) {
+	p, message, err := h.request(req)
+	if err != nil {
+		return smartmeter.Command{}, err
+	}
+	// Written before it is sent: a restart knows what may have moved.
+	if err := h.store.Sync(ctx); err != nil {
+		h.finish(p, smartmeter.CommandFailed, "it could not be recorded: "+err.Error())
+		return p.command, unavailable(err)
+	}
+	if err := h.bus.Publish(message); err != nil {
+		h.finish(p, smartmeter.CommandFailed, "it could not be sent: "+err.Error())
+		return p.command, &smartmeter.Error{Code: smartmeter.Unavailable, Message: "the broker did not take the command", Err: err}
+	}
+	h.sent(p)
+	return h.await(ctx, p, req.Wait)
+}
+
+// request checks and records a command and puts it into the node's words.
+func (h *Hub) request(req SwitchRequest) (*pending, smartmeter.Message, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	c, err := h.find(req.Device)
+	if err != nil {
+		return nil, smartmeter.Message{}, err
+	}
+	now := time.Now()
+	order, err := c.order(req.On, smartmeter.InstantOf(now))
+	if err != nil {
+		return nil, smartmeter.Message{}, err
+	}
+	p := &pending{
+		text:     order.Text,
+		answered: make(chan struct{}),
+		command: smartmeter.Command{
+			ID:      order.ID,
+			Device:  c.device.ID,
+			On:      req.On,
+			Cause:   req.Cause,
+			AskedAt: smartmeter.InstantOf(now),
+			State:   smartmeter.CommandRequested,
+		},
+	}
+	if err := h.store.PutCommand(p.command); err != nil {
+		return nil, smartmeter.Message{}, unavailable(err)
+	}
+	c.node.pending[order.ID] = p
+	p.expiry = time.AfterFunc(commandValid+commandGrace, func() { h.giveUp(p) })
+	h.tell(c, p)
+	return p, smartmeter.Message{
+		Topic:   h.topics.Topic(c.node.id, wire.KindRelayCommands, 0),
+		Payload: wire.AppendCommand(nil, &order),
+		QoS:     1,
+	}, nil
+}
+
+// order puts a command into the form that the node understands, or says why it
+// cannot be asked now.
+func (c *channel) order(on bool, now smartmeter.Instant) (wire.Command, error) {
+	n := c.node
+	order := wire.Command{ID: rand.Text(), On: on, Text: n.info == nil}
+	switch {
+	case c.device.Channel != 0:
+		return order, conflict(c, "has no relay of its own; its node's relay belongs to "+string(smartmeter.DefaultDeviceID(n.id, 0)))
+	case !n.online:
+		return order, conflict(c, "is offline and would not hear the command")
+	case len(n.pending) >= maxPendingCommands:
+		return order, conflict(c, "has not answered the commands before this one; wait a few seconds")
+	case order.Text:
+		return order, nil
+	case !n.info.Has(wire.CapRelay):
+		return order, conflict(c, "has no relay")
+	}
+	t, known := n.clock.now(now)
+	if !known {
+		return order, conflict(c, "has not been heard since the hub started; try again in a few seconds")
+	}
+	order.Boot, order.BeforeT = n.clock.boot, t+smartmeter.Millis(commandValid.Milliseconds())
+	return order, nil
+}
+
+func conflict(c *channel, why string) error {
+	return smartmeter.NewError(smartmeter.Conflict, "", c.device.Name+" "+why)
+}
+
+// await waits for a command's end.
+func (h *Hub) await(ctx context.Context, p *pending, wait time.Duration) (smartmeter.Command, error) {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-p.answered:
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return p.command, p.verdict()
+}
+
+// verdict says in an error what the command's state means to who asked.
+func (p *pending) verdict() error {
+	switch p.command.State {
+	case smartmeter.CommandAcknowledged:
+		return nil
+	case smartmeter.CommandRejected, smartmeter.CommandExpired:
+		return smartmeter.NewError(smartmeter.Conflict, "", "the node refused: "+p.command.Reason)
+	case smartmeter.CommandRequested, smartmeter.CommandSent:
+		return smartmeter.NewError(smartmeter.NoAnswer, "", "the node has not answered yet; the command is still valid for a few seconds")
+	default:
+		return smartmeter.NewError(smartmeter.NoAnswer, "", p.command.Reason)
+	}
+}
+
+// hearRelayAck takes a node's answer to a command of ours.
+func (h *Hub) hearRelayAck(addr wire.Address, payload []byte, now time.Time) error {
+	ack, err := wire.DecodeCommandAck(payload)
+	if err != nil {
+		return err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	c, err := h.heard(addr, now)
+	if err != nil {
+		return err
+	}
+	if ack.State != smartmeter.RelayUnknown {
+		h.setRelay(c.node, ack.State)
+	}
+	p := c.node.pending[ack.ID]
+	if p == nil {
+		return nil // another client's command, or an answer after we gave up
+	}
+	switch ack.Result {
+	case wire.ResultDone, wire.ResultDuplicate:
+		c.verdict = expect(p.command, now)
+		h.settle(p, smartmeter.CommandAcknowledged, "")
+	case wire.ResultExpired:
+		h.settle(p, smartmeter.CommandExpired, reasonOr(ack.Reason, "the command reached it too late"))
+	default:
+		h.settle(p, smartmeter.CommandRejected, reasonOr(ack.Reason, "it gave no reason"))
+	}
+	return nil
+}
+
+// hearRelayState takes a relay's position. For a node that knows no command
+// ids it is the answer to every command that asked for this position.
+func (h *Hub) hearRelayState(addr wire.Address, payload []byte, now time.Time) error {
+	on, err := wire.DecodeRelayState(payload)
+	if err != nil {
+		return err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	c, err := h.heard(addr, now)
+	if err != nil {
+		return err
+	}
+	h.setRelay(c.node, smartmeter.RelayStateOf(on))
+	for _, p := range c.node.pending {
+		if p.text && p.command.On == on {
+			c.verdict = expect(p.command, now)
+			h.settle(p, smartmeter.CommandAcknowledged, "")
+		}
+	}
+	return nil
+}
+
+// sent notes that the broker took the command. The answer may be here already.
+func (h *Hub) sent(p *pending) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if p.command.State == smartmeter.CommandRequested {
+		p.command.State = smartmeter.CommandSent
+		h.record(p)
+	}
+}
+
+// giveUp ends a command that nobody answered: the relay may have moved or not.
+func (h *Hub) giveUp(p *pending) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if p.command.State.Final() {
+		return
+	}
+	if c := h.devices[p.command.Device]; c != nil {
+		h.setRelay(c.node, smartmeter.RelayUnknown)
+	}
+	h.settle(p, smartmeter.CommandUnknown, fmt.Sprintf("the node did not answer within %v; its relay may have moved or not", commandValid+commandGrace))
+}
+
+// finish ends a command from outside the receive path.
+func (h *Hub) finish(p *pending, state smartmeter.CommandState, reason string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.settle(p, state, reason)
+}
+
+// settle ends a command, once. The caller holds mu.
+func (h *Hub) settle(p *pending, state smartmeter.CommandState, reason string) {
+	if p.command.State.Final() {
+		return
+	}
+	p.command.State, p.command.Reason = state, reason
+	p.expiry.Stop()
+	close(p.answered)
+	h.record(p)
+}
+
+// record keeps a command's new state and tells it. The caller holds mu.
+func (h *Hub) record(p *pending) {
+	if err := h.store.PutCommand(p.command); err != nil {
+		h.storeErr = err
+	}
+	c := h.devices[p.command.Device]
+	if c == nil {
+		return // erased meanwhile
+	}
+	if p.command.State.Final() {
+		delete(c.node.pending, p.command.ID)
+	}
+	h.tell(c, p)
+}
+
+// tell shows the command to whoever watches. The caller holds mu.
+func (h *Hub) tell(c *channel, p *pending) {
+	if last := c.node.lastCommand; last == nil || last.AskedAt <= p.command.AskedAt {
+		command := p.command
+		c.node.lastCommand = &command
+	}
+	command := p.command
+	h.events.publish(smartmeter.EventCommand, c.status(), &command)
+}
+
+func reasonOr(reason, otherwise string) string {
+	if reason == "" {
+		return otherwise
+	}
+	return reason
+}
