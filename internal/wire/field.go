@@ -1,7 +1,5 @@
 package wire
 
-import "math/bits"
-
 // fields is a set of the contract's field names.
 type fields uint64
 
@@ -81,12 +79,4 @@ func fieldOf(name []byte) fields {
 		return 1 << low
 	}
 	return 0
-}
-
-// String returns the name of the first field in the set.
-func (f fields) String() string {
-	if n := bits.TrailingZeros64(uint64(f)); n < len(fieldNames) {
-		return fieldNames[n]
-	}
-	return ""
 }

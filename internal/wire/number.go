@@ -117,7 +117,7 @@ func (n decimal) scale(places int) (v int64, exact bool) {
 
 // shift returns 10v + digit, saturating.
 func shift(v int64, digit byte) int64 {
-	if v > (math.MaxInt64-9)/10 {
+	if v > (math.MaxInt64-int64(digit))/10 {
 		return math.MaxInt64
 	}
 	return v*10 + int64(digit)
