@@ -52,6 +52,8 @@ func newEventLog(start time.Time) *eventLog {
 // last event it saw.
 type Watcher struct {
 	Events <-chan smartmeter.Event
+	// Before is the id of the event before the first that Events delivers.
+	Before int64
 	events chan smartmeter.Event
 	log    *eventLog
 }
@@ -79,7 +81,7 @@ func (l *eventLog) watch(after int64) (*Watcher, bool) {
 		missed = l.next - 1 - after
 	}
 	events := make(chan smartmeter.Event, int(missed)+watcherQueue)
-	w := &Watcher{Events: events, events: events, log: l}
+	w := &Watcher{Events: events, Before: l.next - 1 - missed, events: events, log: l}
 	for id := l.next - missed; id < l.next; id++ {
 		events <- l.kept[id%eventsKept]
 	}

@@ -1,0 +1,118 @@
+// Package api is the hub over HTTP: requests in, JSON and events out, as the
+// OpenAPI document at /openapi.json describes them.
+//
+// It decides nothing: it checks the form of a request, calls the hub and puts
+// the answer into words. Errors are problem details (RFC 9457) that name the
+// field and the remedy; the system's error codes become statuses in one place
+// (problem.go). JSON names are snake_case, times RFC 3339, and quantities are
+// in V, A, W, Hz and Wh.
+//
+// Everything is open to whoever reaches the address: accounts come later.
+// Pages of other origins are kept from sending commands.
+package api
+
+import (
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"github.com/iot-smart-meter/smartmeter/internal/hub"
+)
+
+// Config is what the API needs.
+type Config struct {
+	// Hub must not be nil.
+	Hub *hub.Hub
+	// Page serves everything outside the API; must not be nil.
+	Page http.Handler
+	// Version is shown in the OpenAPI document.
+	Version string
+	// Logger must not be nil.
+	Logger *slog.Logger
+}
+
+// maxBody bounds request bodies, in bytes: no request has more than a few
+// fields.
+const maxBody = 16 << 10
+
+type api struct {
+	hub *hub.Hub
+	log *slog.Logger
+}
+
+// New returns the handler of all routes.
+func New(cfg Config) http.Handler {
+	mux := http.NewServeMux()
+	a := &api{hub: cfg.Hub, log: cfg.Logger}
+	a.register(humago.New(mux, humaConfig(cfg.Version)))
+	mux.Handle("/api/", unknownRoute(mux))
+	mux.Handle("/", cfg.Page)
+	return protect(mux)
+}
+
+func humaConfig(version string) huma.Config {
+	cfg := huma.DefaultConfig("Smartmeter", version)
+	cfg.Info.Description = "Energy meters and relays. Units: V, A, W, Hz, Wh; power factor is a ratio."
+	cfg.Formats = map[string]huma.Format{"application/json": huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat}
+	cfg.DocsPath = ""     // the built-in page loads scripts from elsewhere
+	cfg.SchemasPath = ""  // the schemas are in the document
+	cfg.CreateHooks = nil // no $schema in bodies
+	cfg.RejectUnknownQueryParameters = true
+	cfg.Transformers = []huma.Transformer{withoutValues}
+	return cfg
+}
+
+func (a *api) register(h huma.API) {
+	get := func(path, id, summary string) huma.Operation {
+		return huma.Operation{Method: http.MethodGet, Path: path, OperationID: id, Summary: summary, Errors: []int{http.StatusBadRequest, http.StatusNotFound, http.StatusServiceUnavailable}}
+	}
+	change := func(method, path, id, summary string, more ...int) huma.Operation {
+		return huma.Operation{
+			Method: method, Path: path, OperationID: id, Summary: summary, MaxBodyBytes: maxBody,
+			Errors: append([]int{http.StatusBadRequest, http.StatusNotFound, http.StatusServiceUnavailable}, more...),
+		}
+	}
+	huma.Register(h, get("/api/v1/health", "get-health", "Whether a reading can travel from broker to store to query"), a.health)
+	huma.Register(h, get("/api/v1/devices", "list-devices", "All devices with their latest reading and relay"), a.listDevices)
+	huma.Register(h, get("/api/v1/devices/{id}", "get-device", "One device"), a.getDevice)
+	huma.Register(h, change(http.MethodPatch, "/api/v1/devices/{id}", "change-device", "Rename a device, move it, say what it is"), a.changeDevice)
+	huma.Register(h, change(http.MethodDelete, "/api/v1/devices/{id}", "erase-device", "Forget a device and everything it measured"), a.eraseDevice)
+	huma.Register(h, get("/api/v1/devices/{id}/readings", "list-readings", "What a device measured, in columns"), a.listReadings)
+	huma.Register(h, change(http.MethodPut, "/api/v1/devices/{id}/relay", "switch-relay", "Move a relay and wait for its node's word", http.StatusConflict, http.StatusGatewayTimeout), a.switchRelay)
+	huma.Register(h, get("/api/v1/devices/{id}/commands", "list-commands", "What a relay was asked, and what became of it"), a.listCommands)
+	huma.Register(h, get("/api/v1/events", "watch-events", "Everything that happens, as server-sent events"), a.watchEvents)
+}
+
+// protect sets what every answer carries and keeps other origins' pages from
+// changing anything.
+func protect(next http.Handler) http.Handler {
+	guard := http.NewCrossOriginProtection()
+	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		writeProblem(w, http.StatusForbidden, "a page of another site must not send commands here")
+	}))
+	next = guard.Handler(next)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'")
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		next.ServeHTTP(w, r)
+	})
+}
+
+// Server returns a server with time limits against clients that dawdle. Event
+// streams lift theirs.
+func Server(handler http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       15 * time.Second,
+		WriteTimeout:      60 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    16 << 10,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+}

@@ -1,0 +1,122 @@
+package api
+
+import (
+	"context"
+	"time"
+
+	"github.com/iot-smart-meter/smartmeter"
+	"github.com/iot-smart-meter/smartmeter/internal/hub"
+)
+
+// byID is the path of one device.
+type byID struct {
+	ID string `path:"id" maxLength:"80" doc:"device id" example:"ESP32-a0b1c2d3"`
+}
+
+type body[T any] struct{ Body T }
+
+type deviceList struct {
+	Devices []device `json:"devices"`
+}
+
+func (a *api) listDevices(context.Context, *struct{}) (*body[deviceList], error) {
+	list := deviceList{Devices: []device{}}
+	for _, s := range a.hub.Devices() {
+		list.Devices = append(list.Devices, showDevice(s))
+	}
+	return &body[deviceList]{list}, nil
+}
+
+func (a *api) getDevice(_ context.Context, in *byID) (*body[device], error) {
+	s, err := a.hub.Device(smartmeter.DeviceID(in.ID))
+	if err != nil {
+		return nil, a.fail(err)
+	}
+	return &body[device]{showDevice(s)}, nil
+}
+
+type deviceChange struct {
+	byID
+	Body struct {
+		Name *string `json:"name,omitempty" doc:"1 to 64 characters"`
+		Room *string `json:"room,omitempty" doc:"up to 64 characters; empty for none"`
+		Kind *string `json:"kind,omitempty" enum:"generic,must_stay_on,heater,compressor,lighting"`
+	}
+}
+
+func (a *api) changeDevice(ctx context.Context, in *deviceChange) (*body[device], error) {
+	change := hub.DeviceChange{Name: in.Body.Name, Room: in.Body.Room}
+	if in.Body.Kind != nil {
+		kind := smartmeter.LoadKind(*in.Body.Kind)
+		change.Kind = &kind
+	}
+	s, err := a.hub.ChangeDevice(ctx, smartmeter.DeviceID(in.ID), change)
+	if err != nil {
+		return nil, a.fail(err)
+	}
+	return &body[device]{showDevice(s)}, nil
+}
+
+func (a *api) eraseDevice(ctx context.Context, in *byID) (*struct{}, error) {
+	if err := a.hub.EraseDevice(ctx, smartmeter.DeviceID(in.ID)); err != nil {
+		return nil, a.fail(err)
+	}
+	return nil, nil
+}
+
+type switchRequest struct {
+	byID
+	Body struct {
+		On   bool   `json:"on"`
+		Wait string `json:"wait,omitempty" default:"3s" doc:"how long to wait for the node's word, at most 30s" example:"3s"`
+	}
+}
+
+type switchReply struct {
+	State   string   `json:"state" enum:"on,off,unknown"`
+	Command *command `json:"command"`
+}
+
+const maxWait = 30 * time.Second
+
+func (a *api) switchRelay(ctx context.Context, in *switchRequest) (*body[switchReply], error) {
+	wait, err := time.ParseDuration(in.Body.Wait)
+	if err != nil || wait < 0 || wait > maxWait {
+		return nil, a.fail(smartmeter.NewError(smartmeter.Invalid, "body.wait", "must be a duration from 0s to 30s, like 3s"))
+	}
+	id := smartmeter.DeviceID(in.ID)
+	cmd, err := a.hub.Switch(ctx, hub.SwitchRequest{Device: id, On: in.Body.On, Cause: smartmeter.CauseAPI, Wait: wait})
+	state := smartmeter.RelayUnknown
+	if s, err := a.hub.Device(id); err == nil {
+		state = s.Relay.State
+	}
+	if err != nil {
+		p := a.fail(err)
+		if cmd.ID != "" {
+			p.State, p.Command = state.String(), showCommand(&cmd)
+		}
+		return nil, p
+	}
+	return &body[switchReply]{switchReply{State: state.String(), Command: showCommand(&cmd)}}, nil
+}
+
+type commandsRequest struct {
+	byID
+	Limit int `query:"limit" minimum:"1" maximum:"1000" default:"50"`
+}
+
+type commandList struct {
+	Commands []*command `json:"commands"`
+}
+
+func (a *api) listCommands(ctx context.Context, in *commandsRequest) (*body[commandList], error) {
+	commands, err := a.hub.Commands(ctx, smartmeter.DeviceID(in.ID), in.Limit)
+	if err != nil {
+		return nil, a.fail(err)
+	}
+	list := commandList{Commands: []*command{}}
+	for _, c := range commands {
+		list.Commands = append(list.Commands, showCommand(&c))
+	}
+	return &body[commandList]{list}, nil
+}

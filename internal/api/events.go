@@ -1,0 +1,125 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"github.com/iot-smart-meter/smartmeter"
+)
+
+type eventsRequest struct {
+	LastEventID int64 `header:"Last-Event-ID" doc:"resume after this event; 0 begins with now"`
+}
+
+// keepAlive is how often a silent stream shows that it lives.
+const keepAlive = 15 * time.Second
+
+// watchEvents streams events as they happen. Names: hello at once, then
+// reading, device, relay and command; reset when the event to resume from is
+// not known any more, and the state must be fetched anew.
+func (a *api) watchEvents(_ context.Context, in *eventsRequest) (*huma.StreamResponse, error) {
+	return &huma.StreamResponse{Body: func(hc huma.Context) {
+		r, w := humago.Unwrap(hc)
+		w.Header().Set("Content-Type", "text/event-stream")
+		w.Header().Set("Cache-Control", "no-store")
+		w.Header().Set("X-Accel-Buffering", "no")
+		stream := &eventStream{w: w, control: http.NewResponseController(w)}
+		if err := a.stream(r.Context(), stream, in.LastEventID); err != nil {
+			a.log.Debug("an event stream ended", "err", err)
+		}
+	}}, nil
+}
+
+func (a *api) stream(ctx context.Context, s *eventStream, after int64) error {
+	watcher, resumed := a.hub.Watch(after)
+	defer watcher.Close()
+	if err := s.send(watcher.Before, "hello", struct{}{}); err != nil {
+		return err
+	}
+	if after != 0 && !resumed {
+		if err := s.send(watcher.Before, "reset", struct{}{}); err != nil {
+			return err
+		}
+	}
+	alive := time.NewTicker(keepAlive)
+	defer alive.Stop()
+	for {
+		var err error
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-alive.C:
+			err = s.comment()
+		case e, open := <-watcher.Events:
+			if !open {
+				return nil // fallen behind, or the hub stops: the client resumes
+			}
+			err = s.send(e.ID, string(e.Kind), showEvent(e))
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+type deviceLatest struct {
+	Device string  `json:"device"`
+	Latest *latest `json:"latest"`
+}
+
+type deviceRelay struct {
+	Device string `json:"device"`
+	Relay  relay  `json:"relay"`
+}
+
+type deviceCommand struct {
+	Device  string   `json:"device"`
+	Command *command `json:"command"`
+}
+
+func showEvent(e smartmeter.Event) any {
+	switch e.Kind {
+	case smartmeter.EventReading:
+		return deviceLatest{string(e.Device), showLatest(e.Status.Latest)}
+	case smartmeter.EventRelay:
+		return deviceRelay{string(e.Device), showRelay(e.Status.Relay)}
+	case smartmeter.EventCommand:
+		return deviceCommand{string(e.Device), showCommand(e.Command)}
+	default:
+		return showDevice(e.Status)
+	}
+}
+
+// eventStream writes server-sent events (WHATWG HTML, section 9.2).
+type eventStream struct {
+	w       http.ResponseWriter
+	control *http.ResponseController
+}
+
+// patience is how long a client may take to accept one event.
+const patience = 10 * time.Second
+
+func (s *eventStream) send(id int64, name string, data any) error {
+	text, err := json.Marshal(data)
+	if err != nil {
+		return err
+	}
+	return s.write(fmt.Sprintf("id: %d\nevent: %s\ndata: %s\n\n", id, name, text))
+}
+
+func (s *eventStream) comment() error { return s.write(": alive\n\n") }
+
+func (s *eventStream) write(text string) error {
+	if err := s.control.SetWriteDeadline(time.Now().Add(patience)); err != nil {
+		return err
+	}
+	if _, err := s.w.Write([]byte(text)); err != nil {
+		return err
+	}
+	return s.control.Flush()
+}
