@@ -72,10 +72,10 @@ func (s *Switch) report(env *Env, d *device, a answer, err error) error {
 	}
 	var now relay
 	_ = json.Unmarshal(a.body, &now) // an answer without a relay's state has none
-	name := printable(d.label())
 	if err != nil {
-		return s.failure(name, now, err)
+		return s.failure(d, now, err)
 	}
+	name := printable(d.label())
 	if now.Command == nil || now.Command.State != string(smartmeter.CommandAcknowledged) || now.State != s.To {
 		return errorf(smartmeter.NoAnswer, "the node has not confirmed that %s is %s: look again with `smartmeter devices`", name, s.To)
 	}
@@ -87,17 +87,15 @@ func (s *Switch) report(env *Env, d *device, a answer, err error) error {
 }
 
 // failure puts the device into the words of an error.
-func (s *Switch) failure(name string, now relay, err error) error {
+func (s *Switch) failure(d *device, now relay, err error) error {
+	name := printable(d.label())
 	if errors.Is(err, context.Canceled) {
 		return fmt.Errorf("interrupted: %s may switch all the same. Look again with `smartmeter devices`", name)
 	}
 	code, reason := smartmeter.CodeOf(err), err.Error()
 	switch code {
 	case smartmeter.Conflict:
-		if now.Command != nil && now.Command.Reason != "" {
-			reason = printable(now.Command.Reason)
-		}
-		return errorf(code, "%s was not switched %s: refused: %s%s", name, s.To, reason, stands(now.State))
+		return errorf(code, "%s was not switched %s: %s%s", name, s.To, reason, stands(d, now.State))
 	case smartmeter.NoAnswer:
 		return errorf(code, "no answer from %s within %v: it may have switched or not. Look again with `smartmeter devices`, or give it longer with --wait", name, s.Wait)
 	case smartmeter.Invalid, smartmeter.NotFound, smartmeter.Unavailable:
@@ -107,9 +105,9 @@ func (s *Switch) failure(name string, now relay, err error) error {
 	}
 }
 
-// stands adds where the relay is, if that is known.
-func stands(state string) string {
-	if state == "on" || state == "off" {
+// stands adds where the relay is, if its node is there to know.
+func stands(d *device, state string) string {
+	if d.Online && (state == "on" || state == "off") {
 		return "; it is " + state
 	}
 	return ""
@@ -122,6 +120,8 @@ func wattsWords(verdict string) string {
 		return ", and the measured power agrees"
 	case smartmeter.WattsDisagree:
 		return ", but the measured power disagrees"
+	case smartmeter.WattsCannotTell:
+		return "; the measured power cannot tell"
 	default:
 		return ""
 	}

@@ -17,7 +17,7 @@ func settled(state, watts string) http.HandlerFunc {
 }
 
 func TestSwitch(t *testing.T) {
-	refused := answering(409, problemJSON, `{"title":"Conflict","status":409,"detail":"the node refused","state":"off","command":{"state":"rejected","reason":"rests until 14:05"}}`)
+	refused := answering(409, problemJSON, `{"title":"Conflict","status":409,"detail":"the node refused: rests until 14:05","state":"off","command":{"state":"rejected","reason":"rests until 14:05"}}`)
 	tests := map[string]struct {
 		relay http.HandlerFunc
 		args  []string
@@ -43,6 +43,11 @@ func TestSwitch(t *testing.T) {
 			[]string{"sim-fridge", "off"},
 			result{Stdout: "Fridge is off (confirmed by the node, but the measured power disagrees)\n"},
 		},
+		"the watts say nothing": {
+			settled("on", "cannot_tell"),
+			[]string{"fridge", "on"},
+			result{Stdout: "Fridge is on (confirmed by the node; the measured power cannot tell)\n"},
+		},
 		"a node that says the opposite": {
 			settled("off", ""),
 			[]string{"fridge", "on"},
@@ -56,12 +61,12 @@ func TestSwitch(t *testing.T) {
 		"refused by the node": {
 			refused,
 			[]string{"fridge", "on"},
-			result{Stderr: "smartmeter: Fridge was not switched on: refused: rests until 14:05; it is off\n", Code: 4},
+			result{Stderr: "smartmeter: Fridge was not switched on: the node refused: rests until 14:05; it is off\n", Code: 4},
 		},
 		"refused by the hub": {
-			answering(409, problemJSON, `{"detail":"the node is offline"}`),
-			[]string{"fridge", "on"},
-			result{Stderr: "smartmeter: Fridge was not switched on: refused: the node is offline\n", Code: 4},
+			answering(409, problemJSON, `{"detail":"it is offline and would not hear the command","state":"on"}`),
+			[]string{"ESP32-93AC01", "off"},
+			result{Stderr: "smartmeter: Lamp was not switched off: it is offline and would not hear the command\n", Code: 4},
 		},
 		"no answer": {
 			answering(504, problemJSON, `{"title":"Gateway Timeout","status":504,"state":"unknown","command":{"state":"sent"}}`),
@@ -83,7 +88,7 @@ func TestSwitch(t *testing.T) {
 			[]string{"fridge", "on", "--json"},
 			result{
 				Stdout: "{\n  \"state\": \"off\",\n  \"detail\": \"rests\"\n}\n",
-				Stderr: "smartmeter: Fridge was not switched on: refused: rests; it is off\n", Code: 4,
+				Stderr: "smartmeter: Fridge was not switched on: rests; it is off\n", Code: 4,
 			},
 		},
 		"done, for a program": {
