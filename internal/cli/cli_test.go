@@ -370,6 +370,14 @@ func TestAnswersOfOthers(t *testing.T) {
 			answering(422, problemJSON, `{"detail":"invalid","errors":[{"location":"body.wait","message":"at most 30s\u001b[2J"}]}`),
 			result{Stderr: "smartmeter: invalid; body.wait: at most 30s\ufffd[2J\n", Code: 2},
 		},
+		"a hub that says it once, with the field": {
+			answering(422, problemJSON, `{"detail":"validation failed: body.on: is required","errors":[{"location":"body.on","message":"is required"}]}`),
+			result{Stderr: "smartmeter: validation failed: body.on: is required\n", Code: 2},
+		},
+		"a hub that says it twice, once without": {
+			answering(422, problemJSON, `{"detail":"must be 0s to 30s","errors":[{"location":"body.wait","message":"must be 0s to 30s"}]}`),
+			result{Stderr: "smartmeter: body.wait: must be 0s to 30s\n", Code: 2},
+		},
 		"an answer cut off": {
 			func(w http.ResponseWriter, r *http.Request) {
 				w.Header().Set("Content-Length", "100")

@@ -119,14 +119,20 @@ type problem struct {
 	} `json:"errors"`
 }
 
-// String returns all the problem says, in one line.
+// String returns all the problem says, in one line and once.
 func (p *problem) String() string {
 	s := p.Detail
 	if s == "" {
 		s = p.Title
 	}
 	for _, e := range p.Errors {
-		s += "; " + strings.TrimPrefix(e.Location+": "+e.Message, ": ")
+		switch text := strings.TrimPrefix(e.Location+": "+e.Message, ": "); {
+		case strings.Contains(s, text):
+		case s == e.Message:
+			s = text
+		default:
+			s += "; " + text
+		}
 	}
 	return printable(s)
 }

@@ -15,7 +15,7 @@ import (
 // Switch is `smartmeter switch`.
 type Switch struct {
 	Hub
-	Wait   time.Duration `default:"3s" help:"How long to wait for the node's answer."`
+	Wait   time.Duration `default:"3s" help:"How long to wait for the node's answer, 30s at most."`
 	Device string        `arg:"" help:"The device's id, or its name if no other has it."`
 	To     string        `arg:"" name:"on|off" enum:"on,off" help:"Where its relay shall stand."`
 }
