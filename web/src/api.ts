@@ -1,0 +1,169 @@
+// The hub's HTTP API, as far as the page speaks it: the shapes of its JSON and
+// one function for each call. Units are the API's: V, A, W, Hz, ratio, Wh;
+// times are RFC 3339 strings, or Unix milliseconds in columns of readings.
+
+export type LoadKind = "generic" | "must_stay_on" | "heater" | "compressor" | "lighting";
+export type RelayState = "on" | "off" | "unknown";
+export type CommandState = "requested" | "sent" | "acknowledged" | "rejected" | "expired" | "unknown" | "failed";
+
+/** The newest reading of a device. A quantity that was not measured is absent. */
+export interface Latest {
+  at: string;
+  voltage?: number;
+  current?: number;
+  power?: number;
+  frequency?: number;
+  pf?: number;
+  energy_wh?: number;
+}
+
+/** One request to move a relay, and what became of it. */
+export interface Command {
+  id: string;
+  device: string;
+  set: "on" | "off";
+  cause: string;
+  asked_at: string;
+  state: CommandState;
+  /** Whether the measured power agrees with what the node said; "" until it was measured. */
+  watts: "agrees" | "disagrees" | "cannot_tell" | "";
+  reason: string;
+}
+
+export interface Relay {
+  state: RelayState;
+  command: Command | null;
+}
+
+export interface Device {
+  id: string;
+  name: string;
+  room: string;
+  kind: LoadKind;
+  node: string;
+  channel: number;
+  parent: string;
+  online: boolean;
+  last_seen: string | null;
+  /** The node lives but its meter does not answer: most likely no mains, which is not 0 W. */
+  meter_silent: boolean;
+  latest: Latest | null;
+  relay: Relay;
+  interval_ms: number;
+  /** How many messages of the node the hub could not understand, by reason. */
+  refused: Record<string, number>;
+}
+
+/** One page of a device's stored power. */
+interface PowerPage {
+  t: number[];
+  power: (number | null)[];
+  next?: string;
+}
+
+/** What a PUT on a relay answers when the node did as it was asked. */
+export interface Switched {
+  state: RelayState;
+  command: Command;
+}
+
+/** A problem as in RFC 9457, with what the hub adds when a node refused or kept silent. */
+interface Problem {
+  title?: string;
+  detail?: string;
+  state?: RelayState;
+  command?: Command;
+}
+
+/** The hub answered, and said no. */
+export class Refusal extends Error {
+  readonly status: number;
+  readonly relay: Relay | null;
+
+  constructor(status: number, problem: Problem) {
+    super(problem.detail ?? problem.title ?? `the hub answered ${status}`);
+    this.status = status;
+    this.relay = problem.state && problem.command ? { state: problem.state, command: problem.command } : null;
+  }
+}
+
+/** The devices, and the hub's clock where the answer told it. */
+export interface Snapshot {
+  devices: Device[];
+  hubMillis: number | null;
+}
+
+const base = "/api/v1";
+const answerWithinMillis = 10_000;
+/** How long the hub waits for a node's answer before it says that there is none. */
+const relayWait = "3s";
+
+export const eventsURL = `${base}/events`;
+
+export async function fetchDevices(): Promise<Snapshot> {
+  const response = await call(`${base}/devices`);
+  const { devices } = (await response.json()) as { devices: Device[] };
+  const date = Date.parse(response.headers.get("Date") ?? "");
+  return { devices, hubMillis: Number.isNaN(date) ? null : date };
+}
+
+/** fetchPower returns the stored power of a device, page after page. */
+export async function fetchPower(
+  id: string,
+  fromMillis: number,
+  toMillis: number,
+): Promise<{ tMillis: number[]; watts: (number | null)[] }> {
+  const query = new URLSearchParams({ from: rfc3339(fromMillis), to: rfc3339(toMillis), quantities: "power" });
+  let tMillis: number[] = [];
+  let watts: (number | null)[] = [];
+  let url: string | null = `${devicePath(id)}/readings?${query}`;
+  while (url) {
+    const response = await call(url);
+    const page = (await response.json()) as PowerPage;
+    tMillis = tMillis.concat(page.t);
+    watts = watts.concat(page.power);
+    url = page.next ? ownOrigin(page.next, url) : null;
+  }
+  return { tMillis, watts };
+}
+
+/** putRelay asks the hub to move a relay and waits for the node's word. It throws a Refusal, or a TypeError or DOMException when the hub cannot be reached. */
+export async function putRelay(id: string, on: boolean): Promise<Switched> {
+  const response = await call(`${devicePath(id)}/relay`, {
+    method: "PUT",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ on, wait: relayWait }),
+  });
+  return (await response.json()) as Switched;
+}
+
+async function call(url: string, init: RequestInit = {}): Promise<Response> {
+  const response = await fetch(url, { ...init, cache: "no-store", signal: AbortSignal.timeout(answerWithinMillis) });
+  if (!response.ok) {
+    throw new Refusal(response.status, await problemOf(response));
+  }
+  return response;
+}
+
+/** problemOf reads the problem in a refusal; something between us and the hub may have answered in its own words. */
+async function problemOf(response: Response): Promise<Problem> {
+  try {
+    return (await response.json()) as Problem;
+  } catch {
+    return {};
+  }
+}
+
+function devicePath(id: string): string {
+  return `${base}/devices/${encodeURIComponent(id)}`;
+}
+
+function rfc3339(millis: number): string {
+  return new Date(millis).toISOString();
+}
+
+/** ownOrigin makes a link path-only: behind a proxy the hub may call itself by a name that the browser must not ask. */
+function ownOrigin(link: string, relativeTo: string): string {
+  const url = new URL(link, new URL(relativeTo, location.origin));
+  return url.pathname + url.search;
+}

@@ -1,0 +1,32 @@
+import { AwayBanner, Connection } from "./connection";
+import { DevicePage } from "./device-page";
+import { Home } from "./home";
+import { HomeIcon } from "./icons";
+import { homeHref, route } from "../route";
+import { connection } from "../state";
+
+/** The frame: a header, the places there are to go to, and one of them. */
+export function App() {
+  const here = route.value;
+  return (
+    <div class="frame" data-connection={connection}>
+      <header class="top">
+        <a class="brand" href={homeHref}>
+          <img src="icon.svg" alt="" width="28" height="28" />
+          Smartmeter
+        </a>
+        <Connection />
+      </header>
+      <nav class="places" aria-label="Places">
+        <a href={homeHref} aria-current={here.page === "home" ? "page" : undefined}>
+          <HomeIcon />
+          Home
+        </a>
+      </nav>
+      <main class="main">
+        <AwayBanner />
+        {here.page === "device" ? <DevicePage key={here.id} id={here.id} /> : <Home />}
+      </main>
+    </div>
+  );
+}

@@ -1,0 +1,169 @@
+import { useComputed } from "@preact/signals";
+import type { ChartData } from "../chart";
+import * as format from "../format";
+import { causeOf, lifeOf } from "../relay";
+import { homeHref } from "../route";
+import { withGaps } from "../series";
+import { entryOf, pictureMillis, rooms, windowMillis, type Entry } from "../state";
+import { Chart } from "./chart";
+import { Chips } from "./chips";
+import { Quantity } from "./figure";
+import { BackIcon, KindIcon, kindNames } from "./icons";
+import { RelayNote } from "./relay-note";
+import { RelaySwitch } from "./relay-switch";
+import { isOld, powerFigure } from "./tile";
+
+/** One device: all it measures, its last hour, and its relay. */
+export function DevicePage({ id }: { id: string }) {
+  const loading = rooms.value === null;
+  const entry = entryOf(id);
+  if (loading) return <div class="card hero skeleton" aria-busy="true" aria-label="Loading" />;
+  if (!entry) return <NoDevice id={id} />;
+  return <KnownDevice entry={entry} />;
+}
+
+function NoDevice({ id }: { id: string }) {
+  return (
+    <section class="card empty">
+      <h1>No device “{id}”</h1>
+      <p class="soft">It may have been removed, or the address has a slip in it.</p>
+      <p>
+        <a href={homeHref}>See all devices</a>
+      </p>
+    </section>
+  );
+}
+
+function KnownDevice({ entry }: { entry: Entry }) {
+  return (
+    <div class="device">
+      <Heading entry={entry} />
+      <section class="card live" data-old={isOld(entry)} aria-label="Now">
+        <Now entry={entry} />
+        <Figures entry={entry} />
+      </section>
+      <RelayCard entry={entry} />
+      <section class="card last-hour" aria-label="The last hour">
+        <LastHour entry={entry} />
+      </section>
+      <About entry={entry} />
+    </div>
+  );
+}
+
+function Heading({ entry }: { entry: Entry }) {
+  const device = entry.device.value;
+  return (
+    <div class="device-heading">
+      <a class="back" href={homeHref} aria-label="Back to all devices">
+        <BackIcon />
+      </a>
+      <KindIcon kind={device.kind} />
+      <div>
+        <h1>{device.name}</h1>
+        <p class="soft">{[device.room, kindNames[device.kind]].filter(Boolean).join(" · ")}</p>
+      </div>
+    </div>
+  );
+}
+
+function Now({ entry }: { entry: Entry }) {
+  const device = entry.device.value;
+  return (
+    <div class="now">
+      <p class="now-watts" data-testid={`watts-${device.id}`} data-watts={device.meter_silent ? null : device.latest?.power}>
+        <Quantity figure={powerFigure(device)} />
+      </p>
+      <Chips entry={entry} />
+    </div>
+  );
+}
+
+/** The quantities beside power. Apparent power is not measured but follows from voltage and current. */
+function Figures({ entry }: { entry: Entry }) {
+  const { latest, meter_silent } = entry.device.value;
+  const shown = meter_silent ? null : latest;
+  const { voltage, current, pf, frequency } = shown ?? {};
+  const apparent = voltage === undefined || current === undefined ? undefined : voltage * current;
+  return (
+    <dl class="figures">
+      <Named name="Voltage" value={voltage} show={format.voltage} />
+      <Named name="Current" value={current} show={format.current} />
+      <Named name="Apparent power" value={apparent} show={format.apparentPower} />
+      <Named name="Power factor" value={pf} show={format.powerFactor} />
+      <Named name="Frequency" value={frequency} show={format.frequency} />
+      <Named name="Energy register" value={latest?.energy_wh} show={format.energy} />
+    </dl>
+  );
+}
+
+function Named({ name, value, show }: { name: string; value: number | undefined; show: (x: number) => format.Figure }) {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>
+        <Quantity figure={value === undefined ? null : show(value)} />
+      </dd>
+    </div>
+  );
+}
+
+function RelayCard({ entry }: { entry: Entry }) {
+  const command = entry.device.value.relay.command;
+  return (
+    <section class="card relay-card" aria-label="Relay">
+      <h2>Relay</h2>
+      <RelaySwitch entry={entry} />
+      {command ? (
+        <p class="life">
+          {lifeOf(command)}
+          <span class="soft">
+            asked {format.moment(Date.parse(command.asked_at), pictureMillis.value)} by {causeOf(command)}
+          </span>
+        </p>
+      ) : (
+        <p class="life soft">nobody has switched it yet</p>
+      )}
+      <RelayNote entry={entry} />
+    </section>
+  );
+}
+
+function LastHour({ entry }: { entry: Entry }) {
+  const data = useComputed<ChartData>(() => {
+    const to = pictureMillis.value;
+    const { tMillis, watts } = withGaps(entry.power.value, entry.device.value.interval_ms);
+    return { fromMillis: to - windowMillis, toMillis: to, tMillis, area: watts, line: null };
+  });
+  return <Chart data={data} areaName={entry.device.value.name} lineName={null} />;
+}
+
+function About({ entry }: { entry: Entry }) {
+  const device = entry.device.value;
+  const parent = device.parent === "" ? null : (entryOf(device.parent)?.device.value.name ?? device.parent);
+  const refused = Object.entries(device.refused ?? {});
+  return (
+    <section class="card about" aria-label="About this device">
+      <dl>
+        <dt>Node</dt>
+        <dd>
+          {device.node}
+          {device.channel > 0 && `, channel ${device.channel}`}
+        </dd>
+        {parent !== null && <dt>Measured by</dt>}
+        {parent !== null && <dd>{parent}, too</dd>}
+        <dt>Reads its meter</dt>
+        <dd>every {device.interval_ms / 1000} s</dd>
+        <dt>Last heard</dt>
+        <dd>{device.last_seen === null ? "not since the hub started" : format.moment(Date.parse(device.last_seen), pictureMillis.value)}</dd>
+        {refused.length > 0 && <dt>Refused</dt>}
+        {refused.length > 0 && (
+          <dd>
+            {refused.map(([reason, n]) => `${format.count(n, "message")}: ${reason}`).join("; ")}. The hub could not understand
+            these; check the node's firmware.
+          </dd>
+        )}
+      </dl>
+    </section>
+  );
+}

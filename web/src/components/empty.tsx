@@ -1,0 +1,35 @@
+const mqttPort = 1883;
+
+/** No device yet: how the first one comes. */
+export function Empty() {
+  const host = location.hostname;
+  return (
+    <section class="card empty" data-testid="empty">
+      <span class="empty-mark" aria-hidden="true" />
+      <h1>Waiting for your first node</h1>
+      <p class="soft">It shows up here by itself, a moment after its first message.</p>
+      <dl>
+        <dt>MQTT broker</dt>
+        <dd>
+          <code>
+            {host}:{mqttPort}
+          </code>
+        </dd>
+        <dt>Topic</dt>
+        <dd>
+          <code>dev/&lt;client id&gt;/pzem/metrics</code>
+        </dd>
+        <dt>Message</dt>
+        <dd>
+          <code>{'{"voltage":230.1,"current":0.37,"power":84.6}'}</code>
+        </dd>
+      </dl>
+      <p class="soft">Without a node at hand, be one:</p>
+      <pre>
+        <code>
+          {`mosquitto_pub -h ${host} -p ${mqttPort} -i kettle \\\n  -t dev/kettle/pzem/metrics \\\n  -m '{"voltage":230.1,"current":0.37,"power":84.6}'`}
+        </code>
+      </pre>
+    </section>
+  );
+}

@@ -1,0 +1,13 @@
+import { render } from "preact";
+import "./styles/tokens.css";
+import "./styles/frame.css";
+import "./styles/home.css";
+import "./styles/relay.css";
+import "./styles/device.css";
+import { App } from "./components/app";
+import { followLocation } from "./route";
+import { start } from "./sync";
+
+followLocation();
+start();
+render(<App />, document.getElementById("app") as HTMLElement);
