@@ -44,7 +44,8 @@ const maxNoise = 256
 //
 // A Read of port must come back when nothing arrives; see the package comment.
 // Where port has a method ResetInputBuffer() error, it is called before every
-// request.
+// request. Where it has none, port is read until it is silent, which takes the
+// time of one silence per request.
 func NewMaster(port io.ReadWriter, address byte) (*Master, error) {
 	if address < MinAddress || address > General {
 		return nil, ErrBadAddress
@@ -210,10 +211,9 @@ func (m *Master) try(length int) ([]byte, error) {
 	return reply, err
 }
 
-// settle makes sure that what is received from now on was asked for from now
-// on.
+// settle makes sure that what is received from now on was sent from now on.
 func (m *Master) settle() error {
-	if m.line == garbled || m.line == owed && m.flusher == nil {
+	if m.line == garbled || m.flusher == nil {
 		if err := m.awaitSilence(); err != nil {
 			return err
 		}
