@@ -36,12 +36,16 @@ const (
 
 // Health makes a probe travel the way of a reading.
 func (h *Hub) Health(ctx context.Context) Health {
-	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
-	defer cancel()
-	return Health{Checks: map[string]error{
-		"broker": h.probeBus(ctx),
-		"store":  h.probeStore(ctx),
-	}}
+	checks := make(map[string]error)
+	for name, probe := range map[string]func(context.Context) error{
+		"broker": h.probeBus,
+		"store":  h.probeStore,
+	} {
+		limited, cancel := context.WithTimeout(ctx, probeTimeout)
+		checks[name] = probe(limited)
+		cancel()
+	}
+	return Health{Checks: checks}
 }
 
 // probeBus publishes a mark and waits until it comes home.
