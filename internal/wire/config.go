@@ -22,7 +22,7 @@ const (
 // Config is a node's whole configuration as the hub wants it. Times, limits
 // and counts of 0 mean "no limit", except for the three intervals.
 type Config struct {
-	Rev       uint32 // from 1
+	Rev       uint32 // from 1; 0 in what a node keeps while the hub never configured it
 	Metrics   smartmeter.Millis
 	Energy    smartmeter.Millis
 	Heartbeat smartmeter.Millis
@@ -61,7 +61,7 @@ func DecodeConfig(p []byte, c *Config) error {
 	for d.begin(); d.next(); {
 		switch d.field {
 		case fieldRev:
-			whole(&d, &wanted.Rev, 1, math.MaxUint32)
+			whole(&d, &wanted.Rev, 0, math.MaxUint32)
 		case fieldMetrics:
 			saturated(&d, &wanted.Metrics)
 		case fieldEnergy:
@@ -169,7 +169,7 @@ func appendLimits(dst []byte, l *Limits) []byte {
 
 // ConfigAck is a node's answer to a configuration.
 type ConfigAck struct {
-	Rev    uint32
+	Rev    uint32 // 0 answers the fielded form, which has none
 	OK     bool
 	Field  string // what is refused, e.g. "metrics" or "relay.min_off_s"
 	Reason string // why, e.g. "below 1000"
@@ -182,7 +182,7 @@ func DecodeConfigAck(p []byte) (ConfigAck, error) {
 	for d.begin(); d.next(); {
 		switch d.field {
 		case fieldRev:
-			whole(&d, &a.Rev, 1, math.MaxUint32)
+			whole(&d, &a.Rev, 0, math.MaxUint32)
 		case fieldOK:
 			d.boolean(&a.OK)
 		case fieldField:

@@ -68,7 +68,8 @@ func TestAnswerVerdicts(t *testing.T) {
 	})
 	judge(t, DecodeConfigAck, []verdict{
 		{`{"rev":1,"ok":true}`, nil},
-		{`{"rev":0,"ok":true}`, OutOfRange},
+		{`{"rev":0,"ok":true}`, nil},
+		{`{"rev":-1,"ok":true}`, OutOfRange},
 		{`{"rev":1}`, MissingField},
 		{`{"ok":true}`, MissingField},
 		{`{"rev":1,"ok":tru}`, NotJSON},
@@ -121,7 +122,7 @@ func TestConfigLeavesTheJudgementToTheNode(t *testing.T) {
 	}
 	for payload, wantErr := range map[string]error{
 		`{"metrics":1000}`:                             MissingField,
-		`{"rev":0,"metrics":1000}`:                     OutOfRange,
+		`{"rev":-1,"metrics":1000}`:                    OutOfRange,
 		`{"rev":3,"metrics":1000.5}`:                   BadNumber,
 		`{"rev":3,"metrics":"1000"}`:                   WrongType,
 		`{"rev":3,"relay":{"rev":1},"rev":3}`:          DuplicateField,
