@@ -8,8 +8,9 @@ import (
 	"github.com/iot-smart-meter/smartmeter/internal/hub"
 )
 
-// byID is the path of one device.
-type byID struct {
+// DevicePath is the path of one device. It is exported because huma fills in
+// embedded structs only when they are.
+type DevicePath struct {
 	ID string `path:"id" maxLength:"80" doc:"device id" example:"ESP32-a0b1c2d3"`
 }
 
@@ -27,7 +28,7 @@ func (a *api) listDevices(context.Context, *struct{}) (*body[deviceList], error)
 	return &body[deviceList]{list}, nil
 }
 
-func (a *api) getDevice(_ context.Context, in *byID) (*body[device], error) {
+func (a *api) getDevice(_ context.Context, in *DevicePath) (*body[device], error) {
 	s, err := a.hub.Device(smartmeter.DeviceID(in.ID))
 	if err != nil {
 		return nil, a.fail(err)
@@ -36,7 +37,7 @@ func (a *api) getDevice(_ context.Context, in *byID) (*body[device], error) {
 }
 
 type deviceChange struct {
-	byID
+	DevicePath
 	Body struct {
 		Name *string `json:"name,omitempty" doc:"1 to 64 characters"`
 		Room *string `json:"room,omitempty" doc:"up to 64 characters; empty for none"`
@@ -57,7 +58,7 @@ func (a *api) changeDevice(ctx context.Context, in *deviceChange) (*body[device]
 	return &body[device]{showDevice(s)}, nil
 }
 
-func (a *api) eraseDevice(ctx context.Context, in *byID) (*struct{}, error) {
+func (a *api) eraseDevice(ctx context.Context, in *DevicePath) (*struct{}, error) {
 	if err := a.hub.EraseDevice(ctx, smartmeter.DeviceID(in.ID)); err != nil {
 		return nil, a.fail(err)
 	}
@@ -65,7 +66,7 @@ func (a *api) eraseDevice(ctx context.Context, in *byID) (*struct{}, error) {
 }
 
 type switchRequest struct {
-	byID
+	DevicePath
 	Body struct {
 		On   bool   `json:"on"`
 		Wait string `json:"wait,omitempty" default:"3s" doc:"how long to wait for the node's word, at most 30s" example:"3s"`
@@ -101,7 +102,7 @@ func (a *api) switchRelay(ctx context.Context, in *switchRequest) (*body[switchR
 }
 
 type commandsRequest struct {
-	byID
+	DevicePath
 	Limit int `query:"limit" minimum:"1" maximum:"1000" default:"50"`
 }
 

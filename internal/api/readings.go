@@ -16,10 +16,13 @@ import (
 // Without from and to one gets the last hour.
 const defaultRange = time.Hour
 
+// ahead is how far a node's clock may place a reading into our future.
+const ahead = 5 * time.Second
+
 type readingsRequest struct {
-	byID
+	DevicePath
 	From       time.Time `query:"from" doc:"first instant, included; an hour before to if absent"`
-	To         time.Time `query:"to" doc:"last instant, excluded; now if absent"`
+	To         time.Time `query:"to" doc:"last instant, excluded; the newest reading if absent"`
 	Step       string    `query:"step" enum:"raw" default:"raw" doc:"every reading as it was measured"`
 	Quantities []string  `query:"quantities" enum:"voltage,current,power,frequency,pf,energy_wh" doc:"separated by commas; all if absent"`
 	Limit      int       `query:"limit" minimum:"1" maximum:"100000" default:"100000" doc:"readings on a page"`
@@ -46,7 +49,7 @@ func (c *columns) of(name string) *column {
 
 func (a *api) listReadings(ctx context.Context, in *readingsRequest) (*body[columns], error) {
 	if in.To.IsZero() {
-		in.To = time.Now()
+		in.To = time.Now().Add(ahead)
 	}
 	if in.From.IsZero() {
 		in.From = in.To.Add(-defaultRange)
