@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+
+	"github.com/alecthomas/kong"
+	"github.com/iot-smart-meter/smartmeter/internal/cli"
+)
+
+// version is what --version and the API say; the build may set it.
+var version = "0.1.0-dev"
+
+// Main is the program, as main and the tests run it.
+type Main struct {
+	Stdout, Stderr io.Writer
+}
+
+// grammar is the command line.
+type grammar struct {
+	Demo demoCommand `cmd:"" help:"Show it live: a hub with a simulated house, on this machine only."`
+	Hub  hubCommand  `cmd:"" help:"Run the hub: broker, history, API and dashboard."`
+	// NODE 	Node nodeCommand `cmd:"" help:"Be a meter node with a PZEM-004T on a serial line."`
+	// SIM 	Sim  simCommand  `cmd:"" help:"Play simulated meter nodes against any broker."`
+
+	Devices cli.Devices `cmd:"" help:"List devices and what they draw."`
+	Watch   cli.Watch   `cmd:"" help:"Follow what happens, line by line."`
+	Switch  cli.Switch  `cmd:"" help:"Switch a relay and wait for its node's word."`
+
+	Config   kong.ConfigFlag  `type:"existingfile" placeholder:"FILE" help:"Read settings from FILE, in lines like SMARTMETER_HTTP=:8080."`
+	LogLevel slog.Level       `default:"info" placeholder:"LEVEL" help:"Least important messages to log: debug, info, warn or error."`
+	Version  kong.VersionFlag `env:"-" help:"Print the version and exit."`
+}
+
+const about = `An energy meter and load control for your own house.
+
+Begin with "smartmeter demo". Every flag can also be set in the environment,
+as SMARTMETER_ and the flag's name (SMARTMETER_HTTP=:80), or in a --config
+file with such lines; the command line wins over both.`
+
+// Run parses args and carries them out until done or until ctx ends. It
+// returns the exit status; see cli.ExitCode.
+func (m Main) Run(ctx context.Context, args []string) int {
+	err := m.run(ctx, args)
+	var exit earlyExit
+	switch {
+	case errors.As(err, &exit):
+		return int(exit)
+	case err != nil:
+		fmt.Fprintln(m.Stderr, "smartmeter:", err)
+	}
+	return cli.ExitCode(err)
+}
+
+func (m Main) run(ctx context.Context, args []string) (err error) {
+	var line grammar
+	parser, err := kong.New(&line,
+		kong.Name("smartmeter"),
+		kong.Description(about),
+		kong.Vars{"version": version},
+		kong.DefaultEnvars("SMARTMETER"),
+		kong.Configuration(settingsFile),
+		kong.Writers(m.Stdout, m.Stderr),
+		kong.Exit(func(code int) { panic(earlyExit(code)) }), // --help and --version
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+	)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if exit, ok := recover().(earlyExit); ok {
+			err = exit
+		}
+	}()
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	selected, err := parser.Parse(args)
+	if err != nil {
+		return err
+	}
+	return selected.Run(
+		&cli.Env{Ctx: ctx, Stdout: m.Stdout, Stderr: m.Stderr},
+		&daemon{
+			ctx:    ctx,
+			stdout: m.Stdout,
+			log:    slog.New(slog.NewTextHandler(m.Stderr, &slog.HandlerOptions{Level: line.LogLevel})),
+		},
+	)
+}
+
+// earlyExit ends the program before a command is run.
+type earlyExit int
+
+func (e earlyExit) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
+
+// daemon is what the commands that stay find around them.
+type daemon struct {
+	ctx    context.Context
+	stdout io.Writer
+	log    *slog.Logger
+}
