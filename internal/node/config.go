@@ -40,9 +40,22 @@ func (n *Node) loadConfig() {
 		n.trouble = err
 		return
 	}
-	if field, _ := n.objection(&kept); field == "" {
-		n.conf = kept
+	if field, reason := n.objection(&kept); reason != "" {
+		n.trouble = smartmeter.NewError(smartmeter.Invalid, field, reason)
+		return
 	}
+	n.conf = kept
+}
+
+// overlaid returns c with the intervals that a fielded message gives.
+func overlaid(c wire.Config, legacy wire.LegacyConfig) wire.Config {
+	if legacy.Metrics != 0 {
+		c.Metrics = legacy.Metrics
+	}
+	if legacy.Energy != 0 {
+		c.Energy = legacy.Energy
+	}
+	return c
 }
 
 // receiveConfig takes up a configuration, or says what is wrong with it.
@@ -51,46 +64,53 @@ func (n *Node) receiveConfig(t smartmeter.Millis, payload []byte) error {
 	if err := wire.DecodeConfig(payload, &wanted); err != nil {
 		return err
 	}
-	n.configure(t, &wanted, wanted.Rev)
+	ack := wire.ConfigAck{Rev: wanted.Rev}
+	if wanted.Rev == 0 {
+		ack.Field, ack.Reason = "rev", "below 1"
+	} else {
+		ack.Field, ack.Reason = n.configure(t, &wanted)
+	}
+	n.answerConfig(t, ack)
 	return nil
 }
 
 // receiveLegacyConfig takes up the fielded form. It leaves the revision as it
-// is and is answered with revision 0, for it is no answer to the hub's own.
+// is and is answered with revision 0, for it is not the hub's own.
 func (n *Node) receiveLegacyConfig(t smartmeter.Millis, payload []byte) error {
 	legacy, err := wire.DecodeLegacyConfig(payload)
-	if err == wire.OutOfRange {
-		n.answerConfig(wire.ConfigAck{Reason: err.Error()})
-	}
-	if err != nil {
+	if err != nil && err != wire.OutOfRange {
 		return err
 	}
-	wanted := n.conf
-	if legacy.Metrics != 0 {
-		wanted.Metrics = legacy.Metrics
+	var ack wire.ConfigAck
+	if err == nil {
+		wanted := overlaid(n.conf, legacy)
+		ack.Field, ack.Reason = n.configure(t, &wanted)
+	} else {
+		ack.Reason = "below " + strconv.FormatInt(int64(MinInterval), 10)
 	}
-	if legacy.Energy != 0 {
-		wanted.Energy = legacy.Energy
-	}
-	n.configure(t, &wanted, 0)
+	n.answerConfig(t, ack)
 	return nil
 }
 
-// configure puts a configuration in force if the node can honour and keep it,
-// and answers with rev.
-func (n *Node) configure(t smartmeter.Millis, wanted *wire.Config, rev uint32) {
-	ack := wire.ConfigAck{Rev: rev}
-	if ack.Field, ack.Reason = n.objection(wanted); ack.Field == "" {
-		if err := n.saveConfig(wanted); err != nil {
-			ack.Reason = shorten("cannot be kept: " + err.Error())
-		}
-	}
-	if ack.Reason == "" {
-		ack.OK = true
-		n.apply(t, wanted)
-	}
-	n.answerConfig(ack)
+// answerConfig publishes what became of a configuration: it was accepted if
+// there is no reason against it.
+func (n *Node) answerConfig(t smartmeter.Millis, ack wire.ConfigAck) {
+	ack.OK = ack.Reason == ""
+	n.link.Publish(n.topics.configAck, wire.AppendConfigAck(n.payload[:0], &ack), 1, false)
 	n.publishPending(t)
+}
+
+// configure puts a configuration in force if the node can honour and keep it.
+// Otherwise it returns why not, and the field in question, if it is one.
+func (n *Node) configure(t smartmeter.Millis, wanted *wire.Config) (field, reason string) {
+	if field, reason := n.objection(wanted); reason != "" {
+		return field, reason
+	}
+	if err := n.saveConfig(wanted); err != nil {
+		return "", shorten("cannot be kept: " + err.Error())
+	}
+	n.apply(t, wanted)
+	return "", ""
 }
 
 // apply puts an accepted configuration in force.
@@ -112,11 +132,6 @@ func (n *Node) saveConfig(c *wire.Config) error {
 	}
 	n.trouble = n.settings.Save(SavedConfig, wire.AppendConfig(n.payload[:0], c))
 	return n.trouble
-}
-
-// answerConfig publishes what became of a configuration.
-func (n *Node) answerConfig(ack wire.ConfigAck) {
-	n.link.Publish(n.topics.configAck, wire.AppendConfigAck(n.payload[:0], &ack), 1, false)
 }
 
 // objection returns what the node cannot honour in a configuration, and why;

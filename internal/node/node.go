@@ -83,7 +83,7 @@ type Config struct {
 	// default one after every boot.
 	Settings Settings
 
-	// Firmware and Model are for people to read.
+	// Firmware and Model are for people to read, at most 64 bytes each.
 	Firmware, Model string
 	// WarmUp is for how long values are not believed after the meter was
 	// silent: a PZEM-004T that just got its mains back answers nonsense with a
@@ -128,6 +128,9 @@ type schedule struct {
 	retry smartmeter.Millis
 }
 
+// maxNameLen is how long a text in info may be.
+const maxNameLen = 64
+
 const (
 	// meterRetry is the longest wait after a failed read, so that a meter read
 	// once an hour is not given up for three.
@@ -145,6 +148,9 @@ func New(c Config) (*Node, error) {
 	}
 	if c.Boot == 0 || c.Meter == nil || c.Link == nil {
 		return nil, errors.New("node: Boot, Meter and Link must be given")
+	}
+	if len(c.Firmware) > maxNameLen || len(c.Model) > maxNameLen {
+		return nil, errors.New("node: Firmware and Model may have 64 bytes")
 	}
 	n := &Node{
 		id:       c.ID,
