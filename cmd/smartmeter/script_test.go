@@ -1,0 +1,180 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	paho "github.com/eclipse/paho.mqtt.golang"
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"smartmeter": main})
+}
+
+// TestScripts runs this program as a shell does. The scripts in testdata/script
+// show what it says: read them as its documentation. Beside testscript's own
+// commands they use
+//
+//	serve ARG…            starts smartmeter ARG… on free ports, waits until it
+//	                      is ready, and sets $SMARTMETER_HUB and $MQTT to its
+//	                      addresses
+//	interrupt             presses Ctrl-C for it, after which it must end well
+//	exits STATUS COMMAND… runs a command that must end with that status
+//	until PATTERN COMMAND… repeats a command until its output matches
+//	publish TOPIC PAYLOAD sends an MQTT message to $MQTT, as a node would, and
+//	                      returns when the hub has it
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: filepath.Join("testdata", "script"),
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"serve":     positive(serve),
+			"interrupt": positive(interrupt),
+			"exits":     positive(exits),
+			"until":     positive(until),
+			"publish":   positive(publish),
+		},
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("COLUMNS", "80")
+			env.Values[background{}] = &server{vars: env.Vars}
+			return nil
+		},
+	})
+}
+
+// enough is how long a script waits for what must come.
+const enough = 30 * time.Second
+
+// positive makes a script's command of f, for which "!" has no meaning.
+func positive(f func(*testscript.TestScript, []string) error) func(*testscript.TestScript, bool, []string) {
+	return func(ts *testscript.TestScript, neg bool, args []string) {
+		if neg {
+			ts.Fatalf("this command cannot be negated")
+		}
+		ts.Check(f(ts, args))
+	}
+}
+
+// background is the key of a script's server among its values.
+type background struct{}
+
+// server is what a script has started.
+type server struct {
+	vars []string // of the script's environment
+	cmd  *exec.Cmd
+	out  *bufio.Reader
+}
+
+func serve(ts *testscript.TestScript, args []string) error {
+	s := ts.Value(background{}).(*server)
+	s.cmd = exec.Command(programPath(ts), append(args, "--http=127.0.0.1:0", "--mqtt=127.0.0.1:0")...)
+	s.cmd.Dir, s.cmd.Env = ts.MkAbs("."), s.vars
+	s.cmd.Stderr = ts.Stderr()
+	out, err := s.cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := s.cmd.Start(); err != nil {
+		return err
+	}
+	ts.Defer(func() { s.cmd.Process.Kill() }) // for scripts that fail before their interrupt
+	late := time.AfterFunc(enough, func() { s.cmd.Process.Kill() })
+	defer late.Stop()
+	s.out = bufio.NewReader(out)
+	return s.awaitReady(ts)
+}
+
+// programPath finds the program where testscript has put it.
+func programPath(ts *testscript.TestScript) string {
+	for _, dir := range filepath.SplitList(ts.Getenv("PATH")) {
+		path := filepath.Join(dir, "smartmeter")
+		if _, err := os.Stat(path); err == nil {
+			return path
+		}
+	}
+	return "smartmeter" // starting it will tell that it is not there
+}
+
+// awaitReady reads the line "ready http=ADDR mqtt=ADDR".
+func (s *server) awaitReady(ts *testscript.TestScript) error {
+	line, err := s.out.ReadString('\n')
+	if err != nil {
+		return fmt.Errorf("it ended before it was ready: %w", errors.Join(err, s.cmd.Wait()))
+	}
+	var http, mqtt string
+	if _, err := fmt.Sscanf(line, "ready http=%s mqtt=%s\n", &http, &mqtt); err != nil {
+		return fmt.Errorf("its first line is %q: %w", line, err)
+	}
+	ts.Setenv("SMARTMETER_HUB", "http://"+http)
+	ts.Setenv("MQTT", mqtt)
+	return nil
+}
+
+func interrupt(ts *testscript.TestScript, _ []string) error {
+	s := ts.Value(background{}).(*server)
+	if s.cmd == nil {
+		return errors.New("nothing was served")
+	}
+	if err := s.cmd.Process.Signal(os.Interrupt); err != nil {
+		return err
+	}
+	late := time.AfterFunc(enough, func() { s.cmd.Process.Kill() })
+	defer late.Stop()
+	_, err := io.Copy(ts.Stdout(), s.out)
+	return errors.Join(err, s.cmd.Wait())
+}
+
+func exits(ts *testscript.TestScript, args []string) error {
+	want, err := strconv.Atoi(args[0])
+	if err != nil {
+		return err
+	}
+	err = ts.Exec(args[1], args[2:]...)
+	got := 0
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		got, err = exit.ExitCode(), nil
+	}
+	if err == nil && got != want {
+		err = fmt.Errorf("exit status %d, want %d", got, want)
+	}
+	return err
+}
+
+func until(ts *testscript.TestScript, args []string) error {
+	pattern, err := regexp.Compile("(?m)" + args[0])
+	if err != nil {
+		return err
+	}
+	for start := time.Now(); time.Since(start) < enough; {
+		if err := ts.Exec(args[1], args[2:]...); err != nil {
+			return err
+		}
+		if pattern.MatchString(ts.ReadFile("stdout")) {
+			return nil
+		}
+	}
+	return fmt.Errorf("%s does not say %q within %v", strings.Join(args[1:], " "), args[0], enough)
+}
+
+func publish(ts *testscript.TestScript, args []string) error {
+	client := paho.NewClient(paho.NewClientOptions().AddBroker("tcp://" + ts.Getenv("MQTT")))
+	if token := client.Connect(); !token.WaitTimeout(enough) || token.Error() != nil {
+		return fmt.Errorf("connect to the broker: %w", token.Error())
+	}
+	defer client.Disconnect(0)
+	token := client.Publish(args[0], 1, false, args[1])
+	if !token.WaitTimeout(enough) {
+		return errors.New("the broker does not acknowledge")
+	}
+	return token.Error()
+}
