@@ -58,11 +58,12 @@ func New(cfg Config) *Broker {
 }
 
 // Serve admits clients that connect to l, which may be a TLS listener, until
-// Close, and then returns nil. It may be called for several listeners. It
-// closes l; should l be closed by someone else, it returns an error.
+// Close, and then returns nil; at once, if that was before. It may be called
+// for several listeners. It closes l; should someone else have done so, it
+// returns an error.
 func (b *Broker) Serve(l net.Listener) error {
 	if !b.listen(l) {
-		return errors.Join(ErrClosed, l.Close())
+		return l.Close()
 	}
 	defer b.unlisten(l)
 	var pause time.Duration

@@ -2,7 +2,6 @@ package mqtt
 
 import (
 	"errors"
-	"io"
 	"net"
 	"os"
 	"sync/atomic"
@@ -32,6 +31,7 @@ type conn struct {
 	grace  time.Duration // 1.5 times the keep-alive, 0 for none
 	readAt time.Time     // last time that bytes came
 	heard  time.Time     // since when the client owes us a packet
+	paused time.Time     // since when it owes us the rest of one; zero if it does not
 	packet frame         // being handled
 
 	ended atomic.Uint32 // Reason, once there is one
@@ -119,10 +119,8 @@ func (c *conn) run() error {
 // the client has sent so far.
 func (c *conn) Read(p []byte) (int, error) {
 	c.flush()
-	if c.in.end == 0 {
-		// Handling what came before may have taken longer than the client is
-		// given: its time starts when we listen again.
-		c.heard = time.Now()
+	if err := c.listen(); err != nil {
+		return 0, err
 	}
 	for {
 		n, err := c.net.Read(p)
@@ -131,18 +129,50 @@ func (c *conn) Read(p []byte) (int, error) {
 			c.broker.counters.bytesReceived.Add(uint64(n))
 			return n, nil
 		}
-		if !errors.Is(err, os.ErrDeadlineExceeded) || !c.extend() {
+		if !errors.Is(err, os.ErrDeadlineExceeded) || c.overdue() {
 			return n, err
+		}
+		if err := c.net.SetReadDeadline(c.due()); err != nil {
+			return 0, err
 		}
 	}
 }
 
-// extend moves the read deadline to where the last packet has put it, and
-// reports whether that is still to come. Doing so only when a deadline expires
-// spares a timer operation for every packet.
-func (c *conn) extend() bool {
-	due := c.heard.Add(c.grace)
-	return c.session != nil && time.Now().Before(due) && c.net.SetReadDeadline(due) == nil
+// listen notes what the client owes us from now on. Handling its last packets
+// may have taken longer than it is given, so its time starts here.
+//
+// The read deadline is moved forward only when it expires, which spares a timer
+// operation for every packet; it is moved back for the rest of a packet.
+func (c *conn) listen() error {
+	switch {
+	case c.session == nil: // the time to connect is running
+		return nil
+	case c.in.end == 0:
+		c.heard, c.paused = time.Now(), time.Time{}
+		return nil
+	default:
+		c.paused = time.Now()
+		return c.net.SetReadDeadline(c.due())
+	}
+}
+
+// due returns when the client must be heard of, or zero.
+func (c *conn) due() (t time.Time) {
+	if c.grace > 0 {
+		t = c.heard.Add(c.grace)
+	}
+	if c.paused.IsZero() {
+		return t
+	}
+	if rest := c.paused.Add(c.broker.limits.PacketTimeout); t.IsZero() || rest.Before(t) {
+		t = rest
+	}
+	return t
+}
+
+func (c *conn) overdue() bool {
+	due := c.due()
+	return c.session == nil || !due.IsZero() && !time.Now().Before(due)
 }
 
 // reasonFor translates what ended run.
@@ -151,10 +181,12 @@ func (c *conn) reasonFor(err error) Reason {
 	switch {
 	case errors.As(err, &ce):
 		return ce.reason
-	case !errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, io.EOF):
+	case !errors.Is(err, os.ErrDeadlineExceeded):
 		return ReasonLost
 	case c.session == nil:
 		return ReasonConnectTimeout
+	case !c.paused.IsZero():
+		return ReasonPacketTimeout
 	default:
 		return ReasonKeepAlive
 	}

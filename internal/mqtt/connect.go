@@ -112,13 +112,8 @@ func (c *conn) welcome(p *connectPacket, who Identity) error {
 	c.in.limit = c.broker.limits.PacketBytes
 	c.grace = time.Duration(p.keepAlive) * time.Second * 3 / 2
 	c.heard = c.readAt
-	if err := c.net.SetDeadline(time.Time{}); err != nil {
+	if err := c.net.SetDeadline(c.due()); err != nil {
 		return err
-	}
-	if c.grace > 0 {
-		if err := c.net.SetReadDeadline(c.heard.Add(c.grace)); err != nil {
-			return err
-		}
 	}
 	if connected := c.broker.hooks.Connected; connected != nil {
 		connected(who)

@@ -55,8 +55,9 @@ const publishOverhead = 9
 // fn is called by the publisher's own goroutine, before its PUBACK: in order
 // for each publisher, by several goroutines at once where several publish. It
 // must be quick, since it holds up its publisher (and nobody else), and it may
-// call the Broker: a message that it publishes is delivered before that call
-// returns, so it must not answer its own filter without end. What is published
+// call the Broker. A message that it publishes is delivered before that call
+// returns: other handlers may see the answer before the question, and fn must
+// not answer its own filter without end. What is published
 // while Subscribe is still busy with retained messages is handed over by
 // Subscribe right after them. The payload is shared: fn may keep it, and must
 // not modify it. A panic in fn is contained, counted and logged.

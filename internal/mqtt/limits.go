@@ -24,6 +24,10 @@ type Limits struct {
 	// included, until its CONNECT is complete. Default 2 s.
 	ConnectTimeout time.Duration
 
+	// PacketTimeout is how long a client may pause in the middle of a packet.
+	// Default 10 s.
+	PacketTimeout time.Duration
+
 	// WriteTimeout is how long a client may leave the broker waiting before it
 	// takes another batch of bytes. Default 20 s.
 	WriteTimeout time.Duration
@@ -83,6 +87,7 @@ func (l Limits) withDefaults() Limits {
 		PacketBytes:           min(cmp.Or(l.PacketBytes, 256<<10), maxPacketBytes),
 		ConnectBytes:          cmp.Or(l.ConnectBytes, 16<<10),
 		ConnectTimeout:        cmp.Or(l.ConnectTimeout, 2*time.Second),
+		PacketTimeout:         cmp.Or(l.PacketTimeout, 10*time.Second),
 		WriteTimeout:          cmp.Or(l.WriteTimeout, 20*time.Second),
 		Connections:           cmp.Or(l.Connections, 10_000),
 		ConnectionsPerAddress: cmp.Or(l.ConnectionsPerAddress, 2_000),

@@ -18,7 +18,8 @@ const (
 	ReasonUnavailable       // the previous connection of this client did not end in time
 	ReasonDisconnect        // the client said goodbye
 	ReasonLost              // the network connection broke, without goodbye
-	ReasonKeepAlive         // nothing heard for 1.5 times the keep-alive
+	ReasonKeepAlive         // no packet for 1.5 times the keep-alive
+	ReasonPacketTimeout     // stopped in the middle of a packet, see Limits.PacketTimeout
 	ReasonTakenOver         // another connection came with the same client id
 	ReasonRevoked           // Broker.Disconnect was called
 	ReasonShutdown          // Broker.Close was called
@@ -48,6 +49,7 @@ var reasonNames = [reasonCount]string{
 	ReasonDisconnect:        "disconnect",
 	ReasonLost:              "connection lost",
 	ReasonKeepAlive:         "keep-alive",
+	ReasonPacketTimeout:     "incomplete packet",
 	ReasonTakenOver:         "taken over",
 	ReasonRevoked:           "revoked",
 	ReasonShutdown:          "shutdown",
