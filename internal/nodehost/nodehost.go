@@ -1,0 +1,214 @@
+// Package nodehost is a meter node on Linux: it gives the node core of package
+// node a serial line to a PZEM-004T, a relay, a memory and a connection to the
+// broker.
+//
+// [Host] is one node and its process. One goroutine owns the core and reads
+// the meter; the connection lives in another one and speaks to the first by
+// messages, so that neither a broker that is away nor one that stopped reading
+// delays a sample. A serial adapter that is unplugged is opened again when it
+// is back.
+//
+// [Connection] is the MQTT part alone, for programs that have nodes of their
+// own: a simulator with hundreds of them.
+//
+// The host decides nothing about metering or switching; that is the core's.
+package nodehost
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/iot-smart-meter/smartmeter"
+	"github.com/iot-smart-meter/smartmeter/internal/node"
+	"github.com/iot-smart-meter/smartmeter/internal/wire"
+)
+
+// Config is what a Host needs.
+type Config struct {
+	// ID is the node's name and MQTT client id. It must be given.
+	ID smartmeter.NodeID
+	// Topics is how topics are spelled; the zero value is the fielded form.
+	Topics wire.Topics
+	// Serial is the device that the meter is connected to, e.g. /dev/ttyUSB0.
+	// It must be given, but need not be there yet.
+	Serial string
+	// Address is the meter's address on the line, 0 for whatever the only one
+	// has.
+	Address byte
+	// Broker says where the broker is. Its Logger is the Host's.
+	Broker Broker
+	// DataDir is where the configuration is kept; "" keeps it in memory only.
+	// It is made if it does not exist.
+	DataDir string
+	// RelayFile is a file that switches the relay: "1\n" is written to it for
+	// on and "0\n" for off. "" means that there is no relay.
+	RelayFile string
+	// Firmware and Model are for people to read, at most 64 bytes each.
+	Firmware, Model string
+	// Logger must not be nil.
+	Logger *slog.Logger
+}
+
+// warmUp is how long a PZEM-004T is not believed after its mains came back.
+const warmUp smartmeter.Millis = 4000
+
+// maxWaiting bounds the messages that wait for the core, which may be busy
+// with a silent meter for half a second.
+const maxWaiting = 64
+
+// Host is one node. Make one with New, then Run it.
+type Host struct {
+	id     smartmeter.NodeID
+	log    *slog.Logger
+	broker Broker
+	meter  *serialMeter
+	core   *node.Node
+	begin  time.Time // the node's boot
+
+	connection *Connection   // nil until it runs
+	inbox      chan func()   // what the connection has to say to the core
+	ended      chan struct{} // closed when nobody listens to inbox any more
+	seen       node.Status   // as logged last
+}
+
+// New returns a node that is ready to run. By then its relay is where the
+// configuration wants it after power-up. It fails when it cannot, or when c is
+// incomplete; that the meter or the broker is not there is no failure.
+func New(c Config) (*Host, error) {
+	if c.Logger == nil || c.Serial == "" {
+		return nil, errors.New("nodehost: Serial and Logger must be given")
+	}
+	if _, err := c.Broker.address(); err != nil {
+		return nil, err
+	}
+	settings, err := openSettings(c.DataDir)
+	if err != nil {
+		return nil, err
+	}
+	h := &Host{
+		id:     c.ID,
+		log:    c.Logger,
+		broker: c.Broker,
+		begin:  time.Now(),
+		inbox:  make(chan func(), maxWaiting),
+		ended:  make(chan struct{}),
+	}
+	h.broker.Logger = c.Logger
+	if h.meter, err = newSerialMeter(c.Serial, c.Address, c.Logger); err != nil {
+		return nil, err
+	}
+	h.core, err = node.New(node.Config{
+		ID: c.ID, Boot: drawBoot(), Topics: c.Topics,
+		Meter: h.meter, Link: h, Relay: openRelay(c.RelayFile), Settings: settings,
+		Firmware: c.Firmware, Model: c.Model, WarmUp: warmUp,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("cannot start node %s: %w", c.ID, err)
+	}
+	return h, nil
+}
+
+// drawBoot returns a boot id that nobody had before, as far as chance can tell.
+func drawBoot() smartmeter.BootID {
+	for {
+		var b [4]byte
+		_, _ = rand.Read(b[:]) // never fails, see crypto/rand
+		if boot := smartmeter.BootID(binary.BigEndian.Uint32(b[:])); boot != 0 {
+			return boot
+		}
+	}
+}
+
+// Run is the node's life: it returns soon after ctx ends, having said goodbye
+// to the broker. It may be called once.
+func (h *Host) Run(ctx context.Context) error {
+	defer h.meter.Close()
+	connection, err := Connect(h.broker, h)
+	if err != nil {
+		return err
+	}
+	h.connection = connection
+	alarm := time.NewTimer(0)
+	defer alarm.Stop()
+	for ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+			continue
+		case <-alarm.C:
+		case tell := <-h.inbox:
+			tell()
+		}
+		next := h.core.Step(h.now(), clockIfTrusted())
+		h.tellChanges()
+		alarm.Reset(time.Duration(next-h.now()) * time.Millisecond)
+	}
+	close(h.ended)
+	return connection.Close()
+}
+
+// now is the time since the node's boot.
+func (h *Host) now() smartmeter.Millis {
+	return smartmeter.Millis(time.Since(h.begin).Milliseconds())
+}
+
+// tellChanges logs what a person may want to know of the core.
+func (h *Host) tellChanges() {
+	s := h.core.Status()
+	if s.MeterSilent != h.seen.MeterSilent {
+		if s.MeterSilent {
+			h.log.Warn("the meter is silent: most likely it has no mains", "node", h.id)
+		} else {
+			h.log.Info("the meter is back", "node", h.id)
+		}
+	}
+	if s.Relay != h.seen.Relay {
+		h.log.Info("relay", "node", h.id, "state", s.Relay)
+	}
+	if s.Settings != nil && h.seen.Settings == nil {
+		h.log.Error("settings cannot be kept", "node", h.id, "error", s.Settings)
+	}
+	h.seen = s
+}
+
+// Publish is the core's way out, see node.Link.
+func (h *Host) Publish(topic string, payload []byte, qos uint8, retained bool) bool {
+	return h.connection != nil && h.connection.Publish(topic, payload, qos, retained)
+}
+
+// ID returns the node's id, see Peer.
+func (h *Host) ID() smartmeter.NodeID { return h.id }
+
+// Will returns the core's will, see Peer.
+func (h *Host) Will() smartmeter.Message { return h.core.Will() }
+
+// Subscriptions returns the core's subscriptions, see Peer.
+func (h *Host) Subscriptions() []string { return h.core.Subscriptions() }
+
+// Connected passes on that the connection is up, see Peer.
+func (h *Host) Connected() { h.tell(func() { h.core.Connected(h.now()) }) }
+
+// Disconnected passes on that the connection is down, see Peer.
+func (h *Host) Disconnected() { h.tell(func() { h.core.Disconnected(h.now()) }) }
+
+// tell lets the goroutine that owns the core run f.
+func (h *Host) tell(f func()) {
+	select {
+	case h.inbox <- f:
+	case <-h.ended:
+	}
+}
+
+// Receive passes on a message, see Peer. When more come than the core can
+// take, it is lost: the hub hears no answer and says so.
+func (h *Host) Receive(m smartmeter.Message) {
+	select {
+	case h.inbox <- func() { h.core.Receive(h.now(), m.Topic, m.Payload, m.Retained) }:
+	default:
+		h.log.Warn("too many messages at once, one is lost", "node", h.id, "topic", m.Topic)
+	}
+}
