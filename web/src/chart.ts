@@ -3,7 +3,7 @@
 // open. All styles are set through the DOM, as the page's policy demands.
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
-import { minuteOfDay, power, text } from "./format";
+import { minuteOfDay, wattMark } from "./format";
 import { palette } from "./theme";
 
 /** What is drawn: one column of instants and the watts of the area and of the line above it; without a line, null. */
@@ -87,18 +87,18 @@ function options(
     },
     axes: [
       { ...axis, size: 28, gap: 6, grid: { show: false }, space: 64, incrs: minutes, values: (_plot, at) => at.map(minuteOfDay) },
-      { ...axis, size: 58, gap: 6, space: 36, values: (_plot, at) => at.map((watts) => text(power(watts))) },
+      { ...axis, size: 58, gap: 6, space: 36, values: (_plot, at) => at.map(wattMark) },
     ],
     series: [
       {},
       {
         stroke: () => palette.peek().consumption,
         fill: () => palette.peek().consumptionArea,
-        width: 2,
+        width: 1.5,
         points: { show: false },
         ...steps,
       },
-      { stroke: () => palette.peek().selected, width: 2, points: { show: false }, ...steps },
+      { stroke: () => palette.peek().selected, width: 1.5, points: { show: false }, ...steps },
     ],
     hooks: {
       setCursor: [(plot) => onScrub(scrubbed(plot, data()))],

@@ -15,6 +15,11 @@ export function power(watts: number): Figure {
   return { value: shortDecimal(watts), unit: "W" };
 }
 
+/** wattMark labels an axis, whose marks are round numbers. */
+export function wattMark(watts: number): string {
+  return text({ value: Number.isInteger(watts) ? grouped(String(watts)) : power(watts).value, unit: "W" });
+}
+
 export function apparentPower(voltAmperes: number): Figure {
   return { value: shortDecimal(voltAmperes), unit: "VA" };
 }

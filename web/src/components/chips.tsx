@@ -10,12 +10,22 @@ export function Chips({ entry }: { entry: Entry }) {
   const command = device.relay.command;
   return (
     <p class="chips">
-      {!device.online && <span class="chip chip-strong">offline{device.latest && <Age entry={entry} />}</span>}
-      {device.online && device.meter_silent && <span class="chip chip-strong">meter silent · no mains?</span>}
+      {!device.online && (
+        <span class="chip chip-strong">
+          offline
+          <Age entry={entry} before=" · " />
+        </span>
+      )}
+      {device.online && device.meter_silent && (
+        <span class="chip chip-strong">
+          meter silent, no mains?
+          <Age entry={entry} before=" · " />
+        </span>
+      )}
       {device.online && !device.meter_silent && entry.stale.value && (
         <span class="chip">
-          last value
-          <Age entry={entry} />
+          read
+          <Age entry={entry} before=" " />
         </span>
       )}
       {command?.watts === "disagrees" && command.set === device.relay.state && (
@@ -30,10 +40,15 @@ export function Chips({ entry }: { entry: Entry }) {
   );
 }
 
-/** The age of the latest reading. It is a component of its own because it alone changes every second. */
-function Age({ entry }: { entry: Entry }) {
+/** The age of the latest reading, if there is one. It is a component of its own because it alone changes every second. */
+function Age({ entry, before }: { entry: Entry; before: string }) {
   const millis = entry.ageMillis.value;
-  return millis === null ? null : <time> · {age(millis)}</time>;
+  return millis === null ? null : (
+    <time>
+      {before}
+      {age(millis)}
+    </time>
+  );
 }
 
 export function refusedCount(device: Device): number {

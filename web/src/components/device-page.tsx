@@ -11,7 +11,7 @@ import { Quantity } from "./figure";
 import { BackIcon, KindIcon, kindNames } from "./icons";
 import { RelayNote } from "./relay-note";
 import { RelaySwitch } from "./relay-switch";
-import { isOld, powerFigure } from "./tile";
+import { isOld, powerFigure, shownWatts } from "./tile";
 
 /** One device: all it measures, its last hour, and its relay. */
 export function DevicePage({ id }: { id: string }) {
@@ -71,7 +71,7 @@ function Now({ entry }: { entry: Entry }) {
   const device = entry.device.value;
   return (
     <div class="now">
-      <p class="now-watts" data-testid={`watts-${device.id}`} data-watts={device.meter_silent ? null : device.latest?.power}>
+      <p class="now-watts" data-testid={`watts-${device.id}`} data-watts={shownWatts(device)}>
         <Quantity figure={powerFigure(device)} />
       </p>
       <Chips entry={entry} />
@@ -81,9 +81,8 @@ function Now({ entry }: { entry: Entry }) {
 
 /** The quantities beside power. Apparent power is not measured but follows from voltage and current. */
 function Figures({ entry }: { entry: Entry }) {
-  const { latest, meter_silent } = entry.device.value;
-  const shown = meter_silent ? null : latest;
-  const { voltage, current, pf, frequency } = shown ?? {};
+  const device = entry.device.value;
+  const { voltage, current, pf, frequency } = (shownWatts(device) !== null && device.latest) || {};
   const apparent = voltage === undefined || current === undefined ? undefined : voltage * current;
   return (
     <dl class="figures">
@@ -92,7 +91,7 @@ function Figures({ entry }: { entry: Entry }) {
       <Named name="Apparent power" value={apparent} show={format.apparentPower} />
       <Named name="Power factor" value={pf} show={format.powerFactor} />
       <Named name="Frequency" value={frequency} show={format.frequency} />
-      <Named name="Energy register" value={latest?.energy_wh} show={format.energy} />
+      <Named name="Energy register" value={device.latest?.energy_wh} show={format.energy} />
     </dl>
   );
 }
@@ -110,13 +109,14 @@ function Named({ name, value, show }: { name: string; value: number | undefined;
 
 function RelayCard({ entry }: { entry: Entry }) {
   const command = entry.device.value.relay.command;
+  const failed = entry.situation.value.state === "failed"; // the note says why
   return (
     <section class="card relay-card" aria-label="Relay">
       <h2>Relay</h2>
       <RelaySwitch entry={entry} />
       {command ? (
         <p class="life">
-          {lifeOf(command)}
+          {!failed && lifeOf(command)}
           <span class="soft">
             asked {format.moment(Date.parse(command.asked_at), pictureMillis.value)} by {causeOf(command)}
           </span>

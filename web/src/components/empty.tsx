@@ -1,11 +1,12 @@
 const mqttPort = 1883;
+const message = '{"voltage":230.1,"power":84.6}';
 
 /** No device yet: how the first one comes. */
 export function Empty() {
   const host = location.hostname;
   return (
     <section class="card empty" data-testid="empty">
-      <span class="empty-mark" aria-hidden="true" />
+      <img src="icon.svg" alt="" width="48" height="48" />
       <h1>Waiting for your first node</h1>
       <p class="soft">It shows up here by itself, a moment after its first message.</p>
       <dl>
@@ -21,13 +22,15 @@ export function Empty() {
         </dd>
         <dt>Message</dt>
         <dd>
-          <code>{'{"voltage":230.1,"current":0.37,"power":84.6}'}</code>
+          <code>{message}</code>
         </dd>
       </dl>
       <p class="soft">Without a node at hand, be one:</p>
       <pre>
         <code>
-          {`mosquitto_pub -h ${host} -p ${mqttPort} -i kettle \\\n  -t dev/kettle/pzem/metrics \\\n  -m '{"voltage":230.1,"current":0.37,"power":84.6}'`}
+          {`mosquitto_pub -h ${host} -p ${mqttPort} \\
+  -i kettle -t dev/kettle/pzem/metrics \\
+  -m '${message}'`}
         </code>
       </pre>
     </section>

@@ -52,7 +52,7 @@ function Word({ entry, hold }: { entry: Entry; hold: boolean }) {
   if (command?.state === "acknowledged" && command.set === truth && isRecent(command.asked_at)) {
     return <>{wattsWord(command).split(":")[0] || `node says ${truth}`}</>;
   }
-  return <>{hold ? `${truth} · hold for off` : truth}</>;
+  return <>{hold ? "hold for off" : truth}</>;
 }
 
 function isRecent(at: string): boolean {

@@ -1,4 +1,4 @@
-import type { Device, Latest } from "../api";
+import type { Device } from "../api";
 import { current, energy, power, text, voltage, type Figure } from "../format";
 import { deviceHref } from "../route";
 import type { Entry } from "../state";
@@ -21,7 +21,7 @@ export function Tile({ entry }: { entry: Entry }) {
       <p class="tile-watts" data-testid={`watts-${device.id}`} data-watts={shownWatts(device)}>
         <Quantity figure={powerFigure(device)} />
       </p>
-      <p class="tile-more soft">{more(device.latest)}</p>
+      <p class="tile-more soft">{more(device)}</p>
       <Spark entry={entry} />
       <RelaySwitch entry={entry} />
       <Chips entry={entry} />
@@ -36,9 +36,14 @@ export function isOld(entry: Entry): boolean {
   return !device.online || device.meter_silent || entry.stale.value;
 }
 
-/** shownWatts is null where there is no figure to show; a silent meter has none, its last one would pass for a load. */
-function shownWatts(device: Device): number | null {
-  return device.meter_silent ? null : (device.latest?.power ?? null);
+/** speaks says whether the meter can be heard now; if not, its last power would pass for the present one. */
+function speaks(device: Device): boolean {
+  return device.online && !device.meter_silent;
+}
+
+/** shownWatts is null where there is no figure to show. */
+export function shownWatts(device: Device): number | null {
+  return speaks(device) ? (device.latest?.power ?? null) : null;
 }
 
 export function powerFigure(device: Device): Figure | null {
@@ -46,11 +51,12 @@ export function powerFigure(device: Device): Figure | null {
   return watts === null ? null : power(watts);
 }
 
-/** more gives the quantities of second rank, those that were measured. */
-function more(latest: Latest | null): string {
+/** more gives the quantities of second rank, those that were measured. A register stands still while nobody hears it; the others do not. */
+function more(device: Device): string {
+  const latest = device.latest;
   const parts = [
-    latest?.voltage !== undefined && text(voltage(latest.voltage)),
-    latest?.current !== undefined && text(current(latest.current)),
+    speaks(device) && latest?.voltage !== undefined && text(voltage(latest.voltage)),
+    speaks(device) && latest?.current !== undefined && text(current(latest.current)),
     latest?.energy_wh !== undefined && text(energy(latest.energy_wh)),
   ];
   return parts.filter(Boolean).join(" · ") || "no reading yet";

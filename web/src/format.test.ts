@@ -1,0 +1,70 @@
+import { deepEqual, equal } from "node:assert/strict";
+import { test } from "node:test";
+import * as format from "./format";
+
+test("power keeps a decimal only where it matters", () => {
+  const cases: [number, string][] = [
+    [0, "0"],
+    [0.04, "0"],
+    [0.4, "0.4"],
+    [9.94, "9.9"],
+    [9.96, "10"],
+    [84.6, "85"],
+    [1243.4, "1243"],
+    [9999.4, "9999"],
+    [12345, "12\u202f345"],
+    [-3.2, "\u22123.2"],
+    [-0.01, "0"],
+  ];
+  for (const [watts, value] of cases) {
+    deepEqual(format.power(watts), { value, unit: "W" }, String(watts));
+  }
+});
+
+test("the other quantities are no finer than the meter measures", () => {
+  equal(format.text(format.voltage(230)), "230.0\u00a0V");
+  equal(format.text(format.current(0.372)), "0.372\u00a0A");
+  equal(format.text(format.current(0.9999)), "1.00\u00a0A");
+  equal(format.text(format.current(16)), "16.00\u00a0A");
+  equal(format.text(format.apparentPower(88.4)), "88\u00a0VA");
+  equal(format.text(format.frequency(49.98)), "50.0\u00a0Hz");
+  equal(format.text(format.powerFactor(0.9)), "0.90");
+});
+
+test("a register of watt hours reads in kWh", () => {
+  equal(format.text(format.energy(412_350)), "412.35\u00a0kWh");
+  equal(format.text(format.energy(4)), "0.00\u00a0kWh");
+  equal(format.text(format.energy(9_999_990)), "9999.99\u00a0kWh");
+  equal(format.text(format.energy(1_234_567_890)), "1\u202f234\u202f567.89\u00a0kWh");
+});
+
+test("an axis marks round numbers", () => {
+  equal(format.wattMark(5), "5\u00a0W");
+  equal(format.wattMark(2.5), "2.5\u00a0W");
+  equal(format.wattMark(20_000), "20\u202f000\u00a0W");
+});
+
+test("an age is told in its largest unit", () => {
+  const cases: [number, string][] = [
+    [-500, "0 s ago"],
+    [59_999, "59 s ago"],
+    [60_000, "1 min ago"],
+    [3_599_999, "59 min ago"],
+    [3_600_000, "1 h ago"],
+    [172_800_000, "2 d ago"],
+  ];
+  for (const [millis, want] of cases) {
+    equal(format.age(millis), want, String(millis));
+  }
+});
+
+test("a moment of another day carries its date", () => {
+  const noon = new Date(2026, 10, 23, 12, 0, 5).getTime();
+  equal(format.moment(noon, noon + 3_600_000), format.secondOfDay(noon));
+  equal(format.moment(noon, noon + 86_400_000).includes("23"), true);
+});
+
+test("nouns follow their number", () => {
+  equal(format.count(1, "message"), "1\u00a0message");
+  equal(format.count(12, "message"), "12\u00a0messages");
+});
