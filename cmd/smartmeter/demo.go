@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/iot-smart-meter/smartmeter/internal/nodehost"
+	"github.com/iot-smart-meter/smartmeter/internal/sim"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -28,6 +30,9 @@ broker as in earnest. It is open to whoever is on this machine, and to nobody
 else. Ctrl-C ends it and leaves nothing behind.`
 }
 
+// demoInterval is how often the demo's nodes publish: a person is watching.
+const demoInterval = time.Second
+
 // Run shows the house until the program is asked to stop.
 func (c *demoCommand) Run(d *daemon) error {
 	dir, forget, err := c.dataDir()
@@ -35,20 +40,50 @@ func (c *demoCommand) Run(d *daemon) error {
 		return err
 	}
 	defer forget()
-	doors, err := c.listen()
+	doors, err := c.openDoors()
 	if err != nil {
 		return err
 	}
-	s, err := newSystem(d.ctx, systemConfig{dataDir: dir, http: doors.http, mqtt: doors.mqtt, log: d.log})
+	cfg := systemConfig{dataDir: dir, http: doors.http, mqtt: doors.mqtt, log: d.log}
+	if c.Devices == 0 {
+		return c.serve(d, cfg, nil)
+	}
+	house, err := newHouse(houseConfig{
+		devices:  c.Devices,
+		seed:     c.Seed,
+		interval: demoInterval,
+		broker:   nodehost.Broker{URL: "mqtt://" + doors.mqtt.Addr().String(), Logger: d.log},
+		log:      d.log,
+	})
+	if err != nil {
+		return err
+	}
+	cfg.names = namesOf(house)
+	return c.serve(d, cfg, house)
+}
+
+// serve runs the hub, and the house if there is one, and says when both are
+// there. The house goes first, so that its nodes can say goodbye.
+func (c *demoCommand) serve(d *daemon, cfg systemConfig, house *sim.House) error {
+	s, err := newSystem(d.ctx, cfg)
 	if err != nil {
 		return err
 	}
 	parts, ctx := errgroup.WithContext(d.ctx)
-	parts.Go(func() error { return s.run(ctx) })
+	hub, stopHub := context.WithCancel(context.WithoutCancel(d.ctx))
+	parts.Go(func() error {
+		defer stopHub()
+		if house != nil {
+			return house.Run(ctx)
+		}
+		<-ctx.Done()
+		return nil
+	})
+	parts.Go(func() error { return s.run(hub) })
 	parts.Go(func() error {
 		c.waitForHouse(ctx, s)
 		announce(d, s)
-		fmt.Fprintf(d.stdout, "Open http://%s in a browser. Ctrl-C ends the demo.\n", doors.http.Addr())
+		fmt.Fprintf(d.stdout, "Open http://%s in a browser. Ctrl-C ends the demo.\n", cfg.http.Addr())
 		return nil
 	})
 	return parts.Wait()
@@ -66,8 +101,8 @@ func (c *demoCommand) dataDir() (dir string, forget func(), err error) {
 	return dir, func() { os.RemoveAll(dir) }, nil
 }
 
-// listen opens the doors, on this machine only: the demo has no login.
-func (c *demoCommand) listen() (doors, error) {
+// openDoors opens the doors, on this machine only: the demo has no login.
+func (c *demoCommand) openDoors() (doors, error) {
 	for flag, addr := range map[string]string{"--http": c.HTTP, "--mqtt": c.MQTT} {
 		if err := checkLoopback(addr); err != nil {
 			return doors{}, fmt.Errorf("%s %s: %w", flag, addr, err)

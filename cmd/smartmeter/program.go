@@ -23,16 +23,28 @@ type Main struct {
 type grammar struct {
 	Demo demoCommand `cmd:"" help:"Show it live: a hub with a simulated house, on this machine only."`
 	Hub  hubCommand  `cmd:"" help:"Run the hub: broker, history, API and dashboard."`
-	// NODE 	Node nodeCommand `cmd:"" help:"Be a meter node with a PZEM-004T on a serial line."`
-	// SIM 	Sim  simCommand  `cmd:"" help:"Play simulated meter nodes against any broker."`
+	Node nodeCommand `cmd:"" help:"Be a meter node with a PZEM-004T on a serial line."`
+	Sim  simCommand  `cmd:"" help:"Play simulated meter nodes against any broker."`
 
 	Devices cli.Devices `cmd:"" help:"List devices and what they draw."`
 	Watch   cli.Watch   `cmd:"" help:"Follow what happens, line by line."`
 	Switch  cli.Switch  `cmd:"" help:"Switch a relay and wait for its node's word."`
 
 	Config   kong.ConfigFlag  `type:"existingfile" placeholder:"FILE" help:"Read settings from FILE, in lines like SMARTMETER_HTTP=:8080."`
-	LogLevel slog.Level       `default:"info" placeholder:"LEVEL" help:"Least important messages to log: debug, info, warn or error."`
+	LogLevel *slog.Level      `placeholder:"LEVEL" help:"Least important messages to log: debug, info, warn or error; info unless told, for the demo warn."`
 	Version  kong.VersionFlag `env:"-" help:"Print the version and exit."`
+}
+
+// logLevel is what was asked for; the demo is to be watched, not its log.
+func (g *grammar) logLevel(command string) slog.Level {
+	switch {
+	case g.LogLevel != nil:
+		return *g.LogLevel
+	case command == "demo":
+		return slog.LevelWarn
+	default:
+		return slog.LevelInfo
+	}
 }
 
 const about = `An energy meter and load control for your own house.
@@ -87,7 +99,7 @@ func (m Main) run(ctx context.Context, args []string) (err error) {
 		&daemon{
 			ctx:    ctx,
 			stdout: m.Stdout,
-			log:    slog.New(slog.NewTextHandler(m.Stderr, &slog.HandlerOptions{Level: line.LogLevel})),
+			log:    slog.New(slog.NewTextHandler(m.Stderr, &slog.HandlerOptions{Level: line.logLevel(selected.Command())})),
 		},
 	)
 }

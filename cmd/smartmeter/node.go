@@ -1,0 +1,67 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/iot-smart-meter/smartmeter"
+	"github.com/iot-smart-meter/smartmeter/internal/nodehost"
+)
+
+// nodeCommand is `smartmeter node`.
+type nodeCommand struct {
+	Serial    string `required:"" placeholder:"DEVICE" help:"Serial line to the PZEM-004T, like /dev/ttyUSB0."`
+	MQTT      string `name:"mqtt" default:"mqtt://127.0.0.1:1883" placeholder:"URL" help:"The hub's broker: ${default} unless told."`
+	ID        string `name:"id" placeholder:"ID" help:"Name of this node, its MQTT client id; from the host's name unless told."`
+	Address   uint8  `default:"0" placeholder:"N" help:"The meter's Modbus address, 1 to 247; 0 for the only one on the line."`
+	RelayFile string `placeholder:"FILE" help:"A file that switches the relay: 1 or 0 is written to it. Without it this node has no relay."`
+	Data      string `placeholder:"DIR" help:"Where this node keeps its configuration; without it, nowhere."`
+	Username  string `help:"For brokers that ask for one."`
+	Password  string `help:"For brokers that ask for one; better set in the environment."`
+}
+
+// Help is shown by --help.
+func (nodeCommand) Help() string {
+	return `Reads the meter, publishes what it says, and obeys commands for the relay.
+
+The meter is on the mains: wire it with the power off, or let somebody do it who
+is allowed to. Its data side takes 5 V, ground, TX and RX of a USB serial adapter.`
+}
+
+// Run meters until the program is asked to stop.
+func (c *nodeCommand) Run(d *daemon) error {
+	id, err := c.id()
+	if err != nil {
+		return err
+	}
+	host, err := nodehost.New(nodehost.Config{
+		ID:        id,
+		Serial:    c.Serial,
+		Address:   c.Address,
+		Broker:    nodehost.Broker{URL: c.MQTT, Username: c.Username, Password: c.Password},
+		DataDir:   c.Data,
+		RelayFile: c.RelayFile,
+		Firmware:  version,
+		Model:     "linux",
+		Logger:    d.log,
+	})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(d.stdout, "node %s reads %s and speaks to %s\n", id, c.Serial, c.MQTT)
+	return host.Run(d.ctx)
+}
+
+func (c *nodeCommand) id() (smartmeter.NodeID, error) {
+	name, err := os.Hostname()
+	if err != nil && c.ID == "" {
+		return "", fmt.Errorf("this host has no name to take; choose one with --id: %w", err)
+	}
+	id, err := smartmeter.ParseNodeID(cmp.Or(c.ID, strings.ReplaceAll(name, " ", "-")))
+	if err != nil {
+		return "", fmt.Errorf("--id: %w", err)
+	}
+	return id, nil
+}
