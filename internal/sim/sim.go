@@ -108,8 +108,12 @@ func (h *House) add(c *Config, n int) error {
 	home := h.households[len(h.households)-1]
 	home.devices = append(home.devices, d)
 	h.devices = append(h.devices, d)
-	d.link, err = c.Connect(Peer{d, h.inbox})
-	return err
+	link, err := c.Connect(Peer{d, h.inbox})
+	if err != nil {
+		return err // what link is then is of no use
+	}
+	d.link = link
+	return nil
 }
 
 // Devices describes the simulated devices, for whoever gives names to what a
