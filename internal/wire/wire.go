@@ -17,7 +17,8 @@
 // 8259, at most [MaxPayload] bytes and [MaxDepth] levels, no duplicate of a
 // field we know, nothing after the end. Unknown fields are welcome, so that the
 // contract can grow. Every refusal is a [Reason], a comparable constant that
-// can be counted. Numbers go from text to the meter's integer steps without a
+// can be counted; what else was returned is then of no use, unless the function
+// says so. Numbers go from text to the meter's integer steps without a
 // float between them, rounded half away from zero.
 //
 // The package compiles for a microcontroller, so it stays away from
