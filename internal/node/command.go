@@ -114,7 +114,7 @@ func (n *Node) powerUp() error {
 		on = n.loadPosition()
 	}
 	if err := n.relay.Set(on); err != nil {
-		return err
+		return &smartmeter.Error{Code: smartmeter.Unavailable, Field: "relay", Message: "it cannot be set after power-up", Err: err}
 	}
 	n.position = smartmeter.RelayStateOf(on)
 	return nil

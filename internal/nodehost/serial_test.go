@@ -1,0 +1,181 @@
+package nodehost
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/iot-smart-meter/smartmeter"
+	"github.com/iot-smart-meter/smartmeter/internal/node"
+	"github.com/iot-smart-meter/smartmeter/internal/pzem"
+	"github.com/iot-smart-meter/smartmeter/internal/wire"
+)
+
+// seed decides what the hostile module does; -seed=N replays a run.
+var seed = flag.Uint64("seed", uint64(time.Now().UnixNano()), "seed of random campaigns")
+
+// newMeter returns the meter behind the bench's device.
+func newMeter(t *testing.T, b *bench) *serialMeter {
+	t.Helper()
+	m, err := newSerialMeter(b.device, 0, quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(m.Close)
+	return m
+}
+
+func TestSerialMeterReads(t *testing.T) {
+	m := newMeter(t, newBench(t))
+	var got smartmeter.Measurement
+	for range 3 {
+		if err := m.Read(&got); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(measuring(), got); diff != "" {
+			t.Errorf("measurement (-want +got):\n%s", diff)
+		}
+	}
+}
+
+func TestSerialMeterSurvivesUnplugging(t *testing.T) {
+	b := newBench(t)
+	m := newMeter(t, b)
+	var got smartmeter.Measurement
+	for range 3 {
+		if err := m.Read(&got); err != nil {
+			t.Fatal(err)
+		}
+		b.unplug()
+		for range 3 {
+			if err := m.Read(&got); err == nil || got.Has != 0 {
+				t.Fatalf("unplugged, and yet %v, %v", got, err)
+			}
+		}
+		b.plug(func(heard []byte) []byte { return b.slave.Feed(heard) })
+	}
+	if err := m.Read(&got); err != nil || got != measuring() {
+		t.Errorf("plugged in again: %v, %v", got, err)
+	}
+}
+
+func TestSerialMeterSaysWhichDeviceIsMissing(t *testing.T) {
+	m, err := newSerialMeter("/nowhere/ttyUSB7", 0x10, quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = m.Read(new(smartmeter.Measurement))
+	if err == nil || !strings.Contains(err.Error(), "/nowhere/ttyUSB7") {
+		t.Errorf("error %v", err)
+	}
+	if _, err := newSerialMeter("/nowhere/ttyUSB7", 0xF9, quiet); !errors.Is(err, pzem.ErrBadAddress) {
+		t.Errorf("address 0xF9: %v", err)
+	}
+}
+
+// TestHostileModule lets a module on a real terminal answer in every bad way.
+// No wrong value may be published, and silence must be reported.
+func TestHostileModule(t *testing.T) {
+	t.Parallel()
+	t.Logf("replay with -seed=%d", *seed)
+	b := newBench(t)
+	h := &hostileModule{slave: b.slave, chance: rand.New(rand.NewPCG(*seed, 1))}
+	b.plug(h.answer)
+	meter := newMeter(t, b)
+	meter.silence = 10 * time.Millisecond // a pseudo-terminal is fast
+	published := new(recordingLink)
+	core, err := node.New(node.Config{ID: "n1", Boot: 1, Meter: meter, Link: published, WarmUp: warmUp})
+	if err != nil {
+		t.Fatal(err)
+	}
+	core.Connected(0)
+	var next smartmeter.Millis
+	for range 120 { // the node's time flies, the line's does not
+		next = core.Step(next, 0)
+	}
+	h.mute.Store(true)
+	for range 5 {
+		next = core.Step(next, 0)
+	}
+
+	samples := published.samples(t)
+	for _, s := range samples {
+		if s.Measurement != measuring() {
+			t.Errorf("published %+v", s.Measurement)
+		}
+	}
+	failed := core.Status().Counts.MeterFailed
+	t.Logf("%d samples, %d failed reads", len(samples), failed)
+	if len(samples) < 10 || failed < 5 {
+		t.Errorf("%d samples, %d failed reads: the module is not hostile, or too much so", len(samples), failed)
+	}
+	if events := published.on("dev/n1/event"); len(events) == 0 || !bytes.Contains(events[len(events)-1], []byte(wire.NodeMeterSilent)) {
+		t.Errorf("events %q, want that the meter is silent", events)
+	}
+}
+
+// hostileModule answers as badly as it can.
+type hostileModule struct {
+	slave  *pzem.Slave
+	chance *rand.Rand
+	mute   atomic.Bool
+	late   []byte // an answer that was held back
+}
+
+func (h *hostileModule) answer(heard []byte) []byte {
+	reply := slices.Clone(h.slave.Feed(heard))
+	if len(reply) == 0 || h.mute.Load() {
+		return nil
+	}
+	if late := h.late; late != nil {
+		h.late = nil
+		return append(late, reply...)
+	}
+	noise := make([]byte, h.chance.IntN(40))
+	for i := range noise {
+		noise[i] = byte(h.chance.Uint32())
+	}
+	switch h.chance.IntN(12) {
+	case 0: // noise before
+		return append(noise, reply...)
+	case 1: // noise after
+		return append(reply, noise...)
+	case 2: // noise instead
+		return noise
+	case 3: // wrong CRC
+		reply[h.chance.IntN(len(reply))] ^= 1 << h.chance.IntN(8)
+		return reply
+	case 4: // half a frame
+		return reply[:h.chance.IntN(len(reply))]
+	case 5: // silence now, and the answer together with the next one
+		h.late = h.outdated()
+		return nil
+	case 6: // power-up garbage with a valid CRC, but impossible
+		return h.impossible()
+	default:
+		return reply
+	}
+}
+
+// outdated returns an intact reply with values of long ago.
+func (h *hostileModule) outdated() []byte { return h.saying(2222) }
+
+// impossible returns an intact reply with a voltage that cannot be.
+func (h *hostileModule) impossible() []byte { return h.saying(65_535) }
+
+func (h *hostileModule) saying(voltage smartmeter.Decivolt) []byte {
+	other, err := pzem.NewSlave(0x01)
+	if err != nil {
+		panic(err)
+	}
+	other.Update(func(m *smartmeter.Measurement) { *m = measuring(); m.Voltage = voltage })
+	return slices.Clone(other.Feed([]byte{0x01, 0x04, 0x00, 0x00, 0x00, 0x0A, 0x70, 0x0D}))
+}
