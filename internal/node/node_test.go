@@ -2,6 +2,7 @@ package node_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -123,11 +124,9 @@ func TestNodeOffersAgainWhatMustNotBeLost(t *testing.T) {
 		t.Errorf("%d live messages not taken, want 5 samples and the energy", got)
 	}
 	l.link.full = false
-	l.run(time500)
+	l.run(500)
 	checkPrefixes(t, texts(l.link.sent), []string{"status Online", "info", "relay/state 0"})
 }
-
-const time500 smartmeter.Millis = 500
 
 func TestWillAndSubscriptions(t *testing.T) {
 	l := newLab(t)
@@ -211,7 +210,7 @@ func TestMeterFailures(t *testing.T) {
 			l.run(40*second - tt.to)
 			var want []smartmeter.Millis
 			for s := uint32(0); s <= 40; s++ {
-				if s%5 == 0 && !contains(tt.missing, s) || contains(tt.extra, s) {
+				if s%5 == 0 && !slices.Contains(tt.missing, s) || slices.Contains(tt.extra, s) {
 					want = append(want, smartmeter.Millis(s)*second)
 				}
 			}
@@ -227,15 +226,6 @@ func TestMeterFailures(t *testing.T) {
 			}
 		})
 	}
-}
-
-func contains(list []uint32, v uint32) bool {
-	for _, x := range list {
-		if x == v {
-			return true
-		}
-	}
-	return false
 }
 
 func TestImplausibleValuesAreNotPublished(t *testing.T) {

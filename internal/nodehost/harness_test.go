@@ -12,6 +12,7 @@ import (
 
 	"github.com/creack/pty"
 	"go.uber.org/goleak"
+	"golang.org/x/sys/unix"
 
 	"github.com/iot-smart-meter/smartmeter"
 	"github.com/iot-smart-meter/smartmeter/internal/mqtt"
@@ -173,6 +174,20 @@ func (b *bench) plug(answer func(heard []byte) []byte) {
 		line.Close()
 		wg.Wait()
 	})
+}
+
+// pollable returns the terminal in a form whose Close ends a pending Read.
+func pollable(t *testing.T, f *os.File) *os.File {
+	t.Helper()
+	fd, err := unix.Dup(int(f.Fd()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.SetNonblock(fd, true); err != nil {
+		t.Fatal(err)
+	}
+	f.Close()
+	return os.NewFile(uintptr(fd), f.Name())
 }
 
 // measuring is what the modules of these tests measure.

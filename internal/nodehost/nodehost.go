@@ -167,7 +167,7 @@ func (h *Host) tellChanges() {
 		}
 	}
 	if s.Relay != h.seen.Relay {
-		h.log.Info("relay", "node", h.id, "state", s.Relay)
+		h.log.Info("relay", "node", h.id, "state", s.Relay.String())
 	}
 	if s.Settings != nil && h.seen.Settings == nil {
 		h.log.Error("settings cannot be kept", "node", h.id, "error", s.Settings)
