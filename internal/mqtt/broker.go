@@ -197,12 +197,13 @@ func (b *Broker) enlist(c *conn, who Identity) (previous *conn, err error) {
 	return nil, nil
 }
 
-// leave ends the session of c.
+// leave ends the session of c. Whatever goes wrong in one step, the others
+// follow, or the client id would be taken for ever.
 func (b *Broker) leave(c *conn, reason Reason) {
-	b.topics.leave(c.session)
 	who := c.session.client
+	b.guard("end of a session", func() { b.topics.leave(c.session) })
 	if c.will != nil && reason.leavesWill() {
-		b.guard("will of "+who.ClientID, func() { b.publishWill(*c.will) })
+		b.guard("will", func() { b.publishWill(*c.will) })
 	}
 	if disconnected := b.hooks.Disconnected; disconnected != nil {
 		b.guard("disconnected hook", func() { disconnected(who, reason) })

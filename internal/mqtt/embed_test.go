@@ -79,8 +79,7 @@ func TestInProcessHandlerMayUseTheBroker(t *testing.T) {
 	}
 	c := join(t, address, "c")
 	c.subscribe("answer", 1)
-	c.send(publishBytes("ask/a", "1", 1, false, 3))
-	c.expect("40 02 00 03")
+	c.publish("ask/a", "1", 1, false)
 	c.expectMessage("answer", "1", 1, false)
 	c.publish("ask/b", "2", 1, false)
 	c.ping()

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -240,26 +241,31 @@ func TestDisconnectRevokesAtOnce(t *testing.T) {
 // TestBusyPredecessor keeps the previous connection busy in a hook for longer
 // than a client that takes over is made to wait.
 func TestBusyPredecessor(t *testing.T) {
-	busy, release := make(chan struct{}), make(chan struct{})
-	b, address := startBroker(t, Config{
-		Limits: Limits{ConnectTimeout: 50 * time.Millisecond},
-		Hooks: Hooks{Published: func(Message) error {
-			close(busy)
-			<-release
+	synctest.Test(t, func(t *testing.T) {
+		l := newPipeListener()
+		b := serveBroker(t, Config{Hooks: Hooks{Published: func(Message) error {
+			time.Sleep(time.Minute)
 			return nil
-		}},
+		}}}, l)
+		first, second := newClient(t, l.dial()), newClient(t, l.dial())
+		first.connect(connectOptions{id: "n"})
+		first.send(publishBytes("a", "x", 0, false, 0))
+		synctest.Wait()
+		start := time.Now()
+		second.send(appendConnect(nil, connectOptions{id: "n"}))
+		second.expect("20 02 00 03")
+		second.expectClosed()
+		if waited := time.Since(start); waited != 2*time.Second {
+			t.Errorf("made to wait for %v", waited)
+		}
+		time.Sleep(time.Minute)
+		third := newClient(t, l.dial())
+		third.connect(connectOptions{id: "n"})
+		third.ping()
+		if closed := b.Stats().Closed; closed[ReasonUnavailable] != 1 || closed[ReasonTakenOver] != 1 {
+			t.Errorf("closed for %v", closed)
+		}
 	})
-	first := join(t, address, "n")
-	first.send(publishBytes("a", "x", 0, false, 0))
-	<-busy
-	second := dial(t, address)
-	second.send(appendConnect(nil, connectOptions{id: "n"}))
-	second.expect("20 02 00 03")
-	second.expectClosed()
-	expectEnded(t, b, ReasonUnavailable, 1)
-	close(release)
-	expectEnded(t, b, ReasonTakenOver, 1)
-	join(t, address, "n").ping()
 }
 
 func TestTLS(t *testing.T) {

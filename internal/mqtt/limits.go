@@ -53,8 +53,9 @@ type Limits struct {
 	QueueBytes    int
 
 	// RetainedMessages and RetainedBytes bound the retained store. A message
-	// that no longer fits is delivered but not kept, and counted. Defaults
-	// 100,000 and 64 MiB.
+	// that no longer fits is delivered but not kept, and counted; what had been
+	// kept for its topic is no longer true, and forgotten. Defaults 100,000 and
+	// 64 MiB.
 	RetainedMessages int
 	RetainedBytes    int
 
