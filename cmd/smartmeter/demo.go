@@ -58,7 +58,7 @@ func (c *demoCommand) Run(d *daemon) error {
 	if err != nil {
 		return err
 	}
-	cfg.names = namesOf(house)
+	cfg.describe = describe(house)
 	return c.serve(d, cfg, house)
 }
 

@@ -15,7 +15,7 @@ type simCommand struct {
 	Devices  int           `default:"8" placeholder:"N" help:"How many simulated devices."`
 	Seed     uint64        `default:"1" help:"What the house does by chance; the same seed gives the same days."`
 	Interval time.Duration `default:"5s" help:"How often each node publishes a reading, 1s to 1h in whole seconds."`
-	MQTT     string        `name:"mqtt" default:"mqtt://127.0.0.1:1883" placeholder:"URL" help:"The broker: ${default} unless told."`
+	MQTT     string        `name:"mqtt" env:"SMARTMETER_MQTT_URL" default:"mqtt://127.0.0.1:1883" placeholder:"URL" help:"The broker: ${default} unless told."`
 	Username string        `help:"For brokers that ask for one."`
 	Password string        `help:"For brokers that ask for one; better set in the environment."`
 }
@@ -63,16 +63,14 @@ func newHouse(c houseConfig) (*sim.House, error) {
 	})
 }
 
-// namesOf tells the hub how the devices of a house are called.
-func namesOf(house *sim.House) func(smartmeter.DeviceID) (name, room string, kind smartmeter.LoadKind) {
+// describe tells the hub what the devices of a house are.
+func describe(house *sim.House) func(smartmeter.DeviceID) (smartmeter.Device, bool) {
 	known := make(map[smartmeter.DeviceID]smartmeter.Device)
 	for _, d := range house.Devices() {
 		known[d.ID] = d
 	}
-	return func(id smartmeter.DeviceID) (name, room string, kind smartmeter.LoadKind) {
-		if d, ok := known[id]; ok {
-			return d.Name, d.Room, d.Kind
-		}
-		return string(id), "", smartmeter.Generic
+	return func(id smartmeter.DeviceID) (smartmeter.Device, bool) {
+		d, ok := known[id]
+		return d, ok
 	}
 }

@@ -24,9 +24,9 @@ import (
 type systemConfig struct {
 	dataDir    string
 	http, mqtt net.Listener
-	// names tells how new devices are called; nil names them after their ids.
-	names func(smartmeter.DeviceID) (name, room string, kind smartmeter.LoadKind)
-	log   *slog.Logger
+	// describe tells what new devices are; nil names them after their ids.
+	describe func(smartmeter.DeviceID) (smartmeter.Device, bool)
+	log      *slog.Logger
 }
 
 // system is a running hub: store, broker, hub and HTTP server, wired.
@@ -57,7 +57,7 @@ func newSystem(ctx context.Context, cfg systemConfig) (_ *system, err error) {
 	if err := s.bus.Restore(ctx, s.store); err != nil {
 		return nil, err
 	}
-	s.hub, err = hub.New(ctx, hub.Config{Bus: s.bus, Store: s.store, Names: cfg.names, Logger: cfg.log})
+	s.hub, err = hub.New(ctx, hub.Config{Bus: s.bus, Store: s.store, Describe: cfg.describe, Logger: cfg.log})
 	if err != nil {
 		return nil, err
 	}

@@ -71,6 +71,7 @@ func TestRetainedSurvivesRestart(t *testing.T) {
 		publish(t, first, smartmeter.Message{Topic: "dev/n/heartbeat", Payload: []byte("Alive"), Retained: true})
 		publish(t, first, smartmeter.Message{Topic: "dev/n/metrics", Payload: []byte("{}")})
 		time.Sleep(time.Minute) // virtual
+		synctest.Wait()
 		if memory.writes != 1 {
 			t.Errorf("%d writes for one change, want 1", memory.writes)
 		}

@@ -77,9 +77,9 @@ type Config struct {
 	// Topics has the prefix that all nodes share; the zero value is the fielded
 	// "dev/".
 	Topics wire.Topics
-	// Names tells how a device is called when its node is first met; nil names
-	// it after its id.
-	Names func(smartmeter.DeviceID) (name, room string, kind smartmeter.LoadKind)
+	// Describe tells name, room, kind and parent of a device when its node is
+	// first met. Nil, or false, names it after its id.
+	Describe func(smartmeter.DeviceID) (smartmeter.Device, bool)
 	// Logger must not be nil.
 	Logger *slog.Logger
 }
@@ -105,14 +105,14 @@ const (
 
 // Hub is the running system. Make one with New, then Run it.
 type Hub struct {
-	bus     Bus
-	store   Store
-	topics  wire.Topics
-	names   func(smartmeter.DeviceID) (string, string, smartmeter.LoadKind)
-	log     *slog.Logger
-	events  *eventLog
-	refused *refusals
-	probes  sync.Map // mark (string) -> chan struct{}, closed when it is home
+	bus      Bus
+	store    Store
+	topics   wire.Topics
+	describe func(smartmeter.DeviceID) (smartmeter.Device, bool)
+	log      *slog.Logger
+	events   *eventLog
+	refused  *refusals
+	probes   sync.Map // mark (string) -> chan struct{}, closed when it is home
 
 	mu      sync.Mutex // guards the live picture: everything below
 	nodes   map[smartmeter.NodeID]*node
@@ -125,27 +125,23 @@ type Hub struct {
 // nothing before Run.
 func New(ctx context.Context, cfg Config) (*Hub, error) {
 	h := &Hub{
-		bus:     cfg.Bus,
-		store:   cfg.Store,
-		topics:  cfg.Topics,
-		names:   cfg.Names,
-		log:     cfg.Logger,
-		events:  newEventLog(time.Now()),
-		refused: newRefusals(cfg.Logger),
-		nodes:   make(map[smartmeter.NodeID]*node),
-		devices: make(map[smartmeter.DeviceID]*channel),
+		bus:      cfg.Bus,
+		store:    cfg.Store,
+		topics:   cfg.Topics,
+		describe: cfg.Describe,
+		log:      cfg.Logger,
+		events:   newEventLog(time.Now()),
+		refused:  newRefusals(cfg.Logger),
+		nodes:    make(map[smartmeter.NodeID]*node),
+		devices:  make(map[smartmeter.DeviceID]*channel),
 	}
-	if h.names == nil {
-		h.names = namedAfterID
+	if h.describe == nil {
+		h.describe = func(smartmeter.DeviceID) (d smartmeter.Device, ok bool) { return d, false }
 	}
 	if err := h.remember(ctx); err != nil {
 		return nil, fmt.Errorf("read what the store remembers: %w", err)
 	}
 	return h, nil
-}
-
-func namedAfterID(id smartmeter.DeviceID) (name, room string, kind smartmeter.LoadKind) {
-	return string(id), "", smartmeter.Generic
 }
 
 // remember builds the picture of devices and their last known readings. They

@@ -76,8 +76,12 @@ func (h *Hub) heard(addr wire.Address, now time.Time) (*channel, error) {
 
 func (h *Hub) newDevice(id smartmeter.NodeID, ch uint8) smartmeter.Device {
 	device := smartmeter.DefaultDeviceID(id, ch)
-	name, room, kind := h.names(device)
-	return smartmeter.Device{ID: device, Name: name, Room: room, Kind: kind, Node: id, Channel: ch}
+	d, described := h.describe(device)
+	if !described {
+		d.Name, d.Kind = string(device), smartmeter.Generic
+	}
+	d.ID, d.Node, d.Channel = device, id, ch
+	return d
 }
 
 // setOnline changes what is said of a node's presence, and tells.
