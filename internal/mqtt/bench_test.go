@@ -135,6 +135,23 @@ func BenchmarkFanOut(b *testing.B) {
 
 func sent(b *Broker) uint64 { return b.counters.messagesSent.Load() }
 
+// BenchmarkPublishToStoppedReader reports the longest time that a publisher
+// was held up by a subscriber on loopback TCP that reads nothing.
+func BenchmarkPublishToStoppedReader(b *testing.B) {
+	broker, address := startBroker(b, Config{})
+	join(b, address, "stopped").subscribe("#", 0)
+	m := Message{Topic: "dev/fridge/tele", Payload: []byte(telemetry)}
+	var longest time.Duration
+	for b.Loop() {
+		start := time.Now()
+		if err := broker.Publish(m); err != nil {
+			b.Fatal(err)
+		}
+		longest = max(longest, time.Since(start))
+	}
+	b.ReportMetric(float64(longest.Microseconds()), "µs-longest")
+}
+
 // BenchmarkIdleConnection reports what an admitted and subscribed but silent
 // connection occupies in the broker, goroutine stacks included.
 func BenchmarkIdleConnection(b *testing.B) {

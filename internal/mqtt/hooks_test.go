@@ -132,70 +132,95 @@ func TestMessageNotTakenIsNotAcknowledged(t *testing.T) {
 	}
 }
 
-// TestPanicEndsItsConnectionOnly lets every hook and a handler panic.
-func TestPanicEndsItsConnectionOnly(t *testing.T) {
-	// A client misbehaves by its id, so that a healthy one can be served too.
+// explosive hooks panic for the client that is named after them, and for a
+// message to the topic "will".
+func explosive() Hooks {
 	boom := func(who, where string) {
 		if who == where {
 			panic("boom in " + where)
 		}
 	}
-	var log bytes.Buffer
-	b, address := startBroker(t, Config{
-		Logger: slog.New(slog.NewTextHandler(&log, nil)),
-		Hooks: Hooks{
-			Authenticate: func(c Connect) (Identity, error) { boom(c.ClientID, "authenticate"); return Identity{}, nil },
-			Authorize: func(who Identity, _ Access, topic string, _ bool, _ byte) bool {
-				boom(who.ClientID, "authorize")
-				boom(topic, "will")
-				return true
-			},
-			Published:    func(m Message) error { boom(m.From.ClientID, "published"); return nil },
-			Connected:    func(who Identity) { boom(who.ClientID, "connected") },
-			Disconnected: func(who Identity, _ Reason) { boom(who.ClientID, "disconnected") },
+	return Hooks{
+		Authenticate: func(c Connect) (Identity, error) { boom(c.ClientID, "authenticate"); return Identity{}, nil },
+		Authorize: func(who Identity, _ Access, topic string, _ bool, _ byte) bool {
+			boom(who.ClientID, "authorize")
+			boom(topic, "will")
+			return true
 		},
-	})
+		Published:    func(m Message) error { boom(m.From.ClientID, "published"); return nil },
+		Connected:    func(who Identity) { boom(who.ClientID, "connected") },
+		Disconnected: func(who Identity, _ Reason) { boom(who.ClientID, "disconnected") },
+	}
+}
+
+func TestPanicEndsItsConnectionOnly(t *testing.T) {
+	for _, tt := range []struct {
+		hook string
+		want Reason
+	}{
+		{"authenticate", ReasonPanic},
+		{"connected", ReasonPanic},
+		{"authorize", ReasonPanic},
+		{"published", ReasonPanic},
+		{"disconnected", ReasonDisconnect},
+	} {
+		t.Run(tt.hook, func(t *testing.T) {
+			var log bytes.Buffer
+			b, address := startBroker(t, Config{Logger: slog.New(slog.NewTextHandler(&log, nil)), Hooks: explosive()})
+			healthy, c := join(t, address, "healthy"), dial(t, address)
+			c.send(
+				appendConnect(nil, connectOptions{id: tt.hook, username: "u", password: "sesame"}),
+				publishBytes("a", "x", 0, false, 0),
+				disconnect,
+			)
+			c.expectClosed()
+			expectEnded(t, b, tt.want, 1)
+			healthy.ping()
+			waitFor(t, "cleaned up", func() bool { return b.Stats().Clients == 1 })
+			if n := b.Stats().Panics; n != 1 {
+				t.Errorf("%d panics counted", n)
+			}
+			if err := b.Close(); err != nil {
+				t.Fatal(err)
+			}
+			expectPanicLogged(t, log.String(), tt.hook)
+		})
+	}
+}
+
+// expectPanicLogged looks for the panic and the packet, and for no password.
+func expectPanicLogged(t *testing.T, log, hook string) {
+	t.Helper()
+	packet := map[string]string{
+		"authenticate": "not shown because of its password",
+		"connected":    "not shown because of its password",
+		"authorize":    `packet="30 00016178"`,
+		"published":    `packet="30 00016178"`,
+	}
+	for _, want := range []string{"boom in " + hook, packet[hook]} {
+		if !strings.Contains(log, want) {
+			t.Errorf("log lacks %q:\n%s", want, log)
+		}
+	}
+	if strings.Contains(log, "sesame") || strings.Contains(log, "736573616d65") {
+		t.Errorf("log has a password:\n%s", log)
+	}
+}
+
+func TestPanicInWillOrHandlerIsContained(t *testing.T) {
+	b, address := startBroker(t, Config{Hooks: explosive()})
 	if _, err := b.Subscribe("handler", func(Message) { panic("boom in handler") }); err != nil {
 		t.Fatal(err)
 	}
-	healthy := join(t, address, "healthy")
+	healthy, c := join(t, address, "healthy"), dial(t, address)
 	healthy.subscribe("#", 0)
-	for i, id := range []string{"authenticate", "connected", "authorize", "published", "disconnected"} {
-		c := dial(t, address)
-		c.send(appendConnect(nil, connectOptions{id: id, password: "sesame", username: "u"}), publishBytes("a", "x", 0, false, 0))
-		if id == "disconnected" {
-			c.send(disconnect)
-		} else {
-			defer func() {
-				if n := b.Stats().Closed[ReasonPanic]; n != 4 {
-					t.Errorf("%d connections ended by a panic, want 4", n)
-				}
-			}()
-		}
-		c.expectClosed()
-		waitFor(t, "panic counted", func() bool { return b.Stats().Panics == uint64(i+1) })
-	}
-	healthy.expectMessage("a", "x", 0, false) // of the one that panicked when it left
-
-	c := dial(t, address)
 	c.connect(connectOptions{id: "c", will: &Message{Topic: "will"}})
-	c.publish("handler", "x", 1, false) // is acknowledged
+	c.publish("handler", "x", 1, false) // is acknowledged, and reaches the others
 	healthy.expectMessage("handler", "x", 0, false)
 	_ = c.conn.Close()
-	waitFor(t, "panic counted", func() bool { return b.Stats().Panics == 7 })
-	healthy.ping()
+	waitFor(t, "panics counted", func() bool { return b.Stats().Panics == 2 })
 	waitFor(t, "cleaned up", func() bool { return b.Stats().Clients == 1 })
-	if err := b.Close(); err != nil {
-		t.Fatal(err)
-	}
-	for _, want := range []string{"packet=\"30 00016178\"", "boom in handler", "CONNECT of ", "not shown because of its password"} {
-		if !strings.Contains(log.String(), want) {
-			t.Errorf("log lacks %s", want)
-		}
-	}
-	if strings.Contains(log.String(), "sesame") || strings.Contains(log.String(), "736573616d65") {
-		t.Error("log has a password")
-	}
+	healthy.ping()
 }
 
 func TestDisconnectRevokesAtOnce(t *testing.T) {
