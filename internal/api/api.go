@@ -27,6 +27,9 @@ type Config struct {
 	Hub *hub.Hub
 	// Page serves everything outside the API; must not be nil.
 	Page http.Handler
+	// More returns numbers of other parts for /metrics, by metric name; nil for
+	// none.
+	More func() map[string]float64
 	// Version is shown in the OpenAPI document.
 	Version string
 	// Logger must not be nil.
@@ -38,15 +41,20 @@ type Config struct {
 const maxBody = 16 << 10
 
 type api struct {
-	hub *hub.Hub
-	log *slog.Logger
+	hub  *hub.Hub
+	more func() map[string]float64
+	log  *slog.Logger
 }
 
 // New returns the handler of all routes.
 func New(cfg Config) http.Handler {
 	mux := http.NewServeMux()
-	a := &api{hub: cfg.Hub, log: cfg.Logger}
+	a := &api{hub: cfg.Hub, more: cfg.More, log: cfg.Logger}
+	if a.more == nil {
+		a.more = func() map[string]float64 { return nil }
+	}
 	a.register(humago.New(mux, humaConfig(cfg.Version)))
+	mux.HandleFunc("GET /metrics", a.serveMetrics)
 	mux.Handle("/api/", unknownRoute(mux))
 	mux.Handle("/", cfg.Page)
 	return protect(mux)
@@ -82,6 +90,7 @@ func (a *api) register(h huma.API) {
 	huma.Register(h, get("/api/v1/devices/{id}/readings", "list-readings", "What a device measured, in columns"), a.listReadings)
 	huma.Register(h, change(http.MethodPut, "/api/v1/devices/{id}/relay", "switch-relay", "Move a relay and wait for its node's word", http.StatusConflict, http.StatusGatewayTimeout), a.switchRelay)
 	huma.Register(h, get("/api/v1/devices/{id}/commands", "list-commands", "What a relay was asked, and what became of it"), a.listCommands)
+	huma.Register(h, get("/api/v1/refused", "list-refused", "What could not be understood, by node and reason"), a.listRefused)
 	huma.Register(h, get("/api/v1/events", "watch-events", "Everything that happens, as server-sent events"), a.watchEvents)
 }
 

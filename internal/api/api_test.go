@@ -356,6 +356,7 @@ func TestOpenAPIDescribesEveryRoute(t *testing.T) {
 		"/api/v1/devices/{id}/readings": {"get"},
 		"/api/v1/devices/{id}/relay":    {"put"},
 		"/api/v1/devices/{id}/commands": {"get"},
+		"/api/v1/refused":               {"get"},
 		"/api/v1/events":                {"get"},
 	} {
 		for _, method := range methods {
@@ -367,6 +368,53 @@ func TestOpenAPIDescribesEveryRoute(t *testing.T) {
 	}
 	if len(paths) > 0 {
 		t.Errorf("described but not listed here: %v", paths)
+	}
+}
+
+func TestRefusedAndMetrics(t *testing.T) {
+	l := newLab(t)
+	l.kettle()
+	l.says("kettle/pzem/metrics", "\xff")
+	l.says("kettle/pzem/metrics", "\xff")
+	l.says("bad id/status", "Online")
+	_, got := l.call("GET", "/api/v1/refused", "")
+	if d := cmp.Diff([]any{
+		map[string]any{"node": "", "reason": "bad_node_id", "count": 1.0},
+		map[string]any{"node": "kettle", "reason": "not_utf8", "count": 2.0},
+	}, got["refused"]); d != "" {
+		t.Errorf("refused (-want +got):\n%s", d)
+	}
+
+	scrape := func() string {
+		resp, err := l.Client().Get(l.URL + "/metrics")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		text, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	labels := `{device="kettle",name="kettle",room=""}`
+	text := scrape()
+	for _, line := range []string{
+		"smartmeter_power_watts" + labels + " 24.4",
+		"smartmeter_voltage_volts" + labels + " 230.1",
+		"smartmeter_current_amperes" + labels + " 0.108",
+		"smartmeter_energy_joules_total" + labels + " 136800",
+		"smartmeter_relay_on" + labels + " 0",
+		"smartmeter_online" + labels + " 1",
+		`smartmeter_refused_total{node="kettle",reason="not_utf8"} 2`,
+	} {
+		if !strings.Contains(text, line+"\n") {
+			t.Errorf("no line %q in\n%s", line, text)
+		}
+	}
+	l.says("kettle/status", "Offline")
+	if strings.Contains(scrape(), "power_watts") {
+		t.Error("the power of an offline device looks fresh")
 	}
 }
 

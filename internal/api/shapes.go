@@ -119,24 +119,25 @@ func showCommand(c *smartmeter.Command) *command {
 	}
 }
 
-// quantity is how one measured quantity leaves the system: its JSON name, and
-// its value in the unit that people use. This is the only place where the
+// quantity is how one measured quantity leaves the system: its name in JSON and
+// in metrics, and its value in the unit that people use. This is the only place where the
 // meter's integers become decimals; dividing by a power of ten gives the float
 // nearest to the decimal, which prints as that decimal.
 type quantity struct {
-	name  string
-	bit   smartmeter.Quantities
-	value func(*smartmeter.Reading) float64
-	field func(*latest) **float64 // nil where it is shown as an integer
+	name   string
+	metric string // "" where metrics show it in another unit
+	bit    smartmeter.Quantities
+	value  func(*smartmeter.Reading) float64
+	field  func(*latest) **float64 // nil where it is shown as an integer
 }
 
 var quantities = []quantity{
-	{"voltage", smartmeter.Voltage, func(r *smartmeter.Reading) float64 { return float64(r.Voltage) / 10 }, func(l *latest) **float64 { return &l.Voltage }},
-	{"current", smartmeter.Current, func(r *smartmeter.Reading) float64 { return float64(r.Current) / 1000 }, func(l *latest) **float64 { return &l.Current }},
-	{"power", smartmeter.Power, func(r *smartmeter.Reading) float64 { return float64(r.Power) / 10 }, func(l *latest) **float64 { return &l.Power }},
-	{"frequency", smartmeter.Frequency, func(r *smartmeter.Reading) float64 { return float64(r.Frequency) / 10 }, func(l *latest) **float64 { return &l.Frequency }},
-	{"pf", smartmeter.PowerFactor, func(r *smartmeter.Reading) float64 { return float64(r.PowerFactor) / 100 }, func(l *latest) **float64 { return &l.PowerFactor }},
-	{"energy_wh", smartmeter.Energy, func(r *smartmeter.Reading) float64 { return float64(r.Energy) }, func(*latest) **float64 { return nil }},
+	{"voltage", "voltage_volts", smartmeter.Voltage, func(r *smartmeter.Reading) float64 { return float64(r.Voltage) / 10 }, func(l *latest) **float64 { return &l.Voltage }},
+	{"current", "current_amperes", smartmeter.Current, func(r *smartmeter.Reading) float64 { return float64(r.Current) / 1000 }, func(l *latest) **float64 { return &l.Current }},
+	{"power", "power_watts", smartmeter.Power, func(r *smartmeter.Reading) float64 { return float64(r.Power) / 10 }, func(l *latest) **float64 { return &l.Power }},
+	{"frequency", "frequency_hertz", smartmeter.Frequency, func(r *smartmeter.Reading) float64 { return float64(r.Frequency) / 10 }, func(l *latest) **float64 { return &l.Frequency }},
+	{"pf", "power_factor", smartmeter.PowerFactor, func(r *smartmeter.Reading) float64 { return float64(r.PowerFactor) / 100 }, func(l *latest) **float64 { return &l.PowerFactor }},
+	{"energy_wh", "", smartmeter.Energy, func(r *smartmeter.Reading) float64 { return float64(r.Energy) }, func(*latest) **float64 { return nil }},
 }
 
 // column is one quantity over many readings; NaN is absent and becomes null.

@@ -58,14 +58,26 @@ func (c *bootClock) now(now smartmeter.Instant) (t smartmeter.Millis, known bool
 	return smartmeter.Millis(now - offset), known
 }
 
-// place returns when s was measured, on the hub's clock. The node's own clock
-// decides where it agrees with ours: it does not suffer from the network.
+// place returns when s, which was just measured, was measured on the hub's
+// clock. The node's own clock decides where it agrees with ours: it does not
+// suffer from the network.
 func (c *bootClock) place(s smartmeter.Sample, arrival smartmeter.Instant) smartmeter.Instant {
 	c.hear(s.Boot, s.T, arrival)
-	offset, _ := c.offset(arrival)
-	at := offset + smartmeter.Instant(s.T)
-	if s.At != 0 && max(s.At-at, at-s.At) <= clockTolerance {
-		return s.At
-	}
+	at, _ := c.placeOld(s, arrival)
 	return at
+}
+
+// placeOld does the same for a sample from before, which shows nothing about
+// the clocks. Of another boot than the present one only the node's own clock
+// can tell the time.
+func (c *bootClock) placeOld(s smartmeter.Sample, now smartmeter.Instant) (at smartmeter.Instant, known bool) {
+	offset, known := c.offset(now)
+	if !known || s.Boot != c.boot {
+		return s.At, s.At != 0
+	}
+	at = offset + smartmeter.Instant(s.T)
+	if s.At != 0 && max(s.At-at, at-s.At) <= clockTolerance {
+		return s.At, true
+	}
+	return at, true
 }

@@ -400,6 +400,55 @@ func TestPagesMissNothing(t *testing.T) {
 	})
 }
 
+func TestBacklogFeedsHistoryAlone(t *testing.T) {
+	newLab(t, func(t *testing.T, l *lab) {
+		boot := time.Now()
+		l.introduce("n1")
+		time.Sleep(time.Minute)
+		l.metrics("n1", 12, 60_000, 20)
+		at := boot.Add(-time.Hour).UnixMilli()
+		l.says("n1/pzem/backlog", fmt.Sprintf(`[
+			{"power":1,"boot":"0000abcd","seq":9,"first":1,"t":77,"at":%d},
+			{"power":2,"boot":"0000abcd","seq":10,"first":1,"t":78},
+			{"power":3,"boot":"0000beef","seq":1,"first":1,"t":5000},
+			{"power":4e9,"boot":"0000beef","seq":2,"first":1,"t":10000}]`, at))
+		got := l.readings("n1")
+		if len(got) != 3 || got[0].At != smartmeter.Instant(at) || got[1].At != smartmeter.InstantOf(boot.Add(5*time.Second)) {
+			t.Errorf("kept %+v", got)
+		}
+		if d := l.device("n1"); d.Latest.Power != 200 || d.Refused["no_time"]+d.Refused["out_of_range"] != 1 {
+			t.Errorf("live %d dW, refused %v", d.Latest.Power, d.Refused)
+		}
+	})
+}
+
+func TestImport(t *testing.T) {
+	newLab(t, func(t *testing.T, l *lab) {
+		l.introduce("n1")
+		past := func(yield func(smartmeter.Reading) bool) {
+			for i := range 12_345 {
+				r := smartmeter.Reading{Node: "n1", At: smartmeter.Instant(1000 * i), Boot: 7, Seq: uint32(i + 1)}
+				r.Has, r.Power = smartmeter.Power, 5
+				if !yield(r) {
+					return
+				}
+			}
+		}
+		for range 2 { // the second time nothing is new
+			if err := l.Import(t.Context(), past); err != nil {
+				t.Fatal(err)
+			}
+		}
+		page, err := l.Readings(t.Context(), "n1", 0, 1<<60, 100_000)
+		if err != nil || len(page.Readings) != 12_345 {
+			t.Errorf("%d readings, %v", len(page.Readings), err)
+		}
+		if d := l.device("n1"); d.Latest != nil {
+			t.Errorf("the past moved the live picture: %+v", d.Latest)
+		}
+	})
+}
+
 func TestEraseForgets(t *testing.T) {
 	newLab(t, func(t *testing.T, l *lab) {
 		l.introduce("n1")

@@ -2,6 +2,8 @@ package hub
 
 import (
 	"context"
+	"errors"
+	"iter"
 
 	"github.com/iot-smart-meter/smartmeter"
 )
@@ -32,4 +34,31 @@ func (h *Hub) Readings(ctx context.Context, id smartmeter.DeviceID, from, to sma
 		page.Readings = append(page.Readings, r)
 	}
 	return page, nil
+}
+
+// importBatch bounds what an import holds in memory at once.
+const importBatch = 5000
+
+// Import keeps readings from elsewhere, a backup or another system, of nodes
+// that may never have been heard. They feed the history alone: the live
+// picture stays as it is. Readings already kept are kept once. It returns when
+// all are durable.
+func (h *Hub) Import(ctx context.Context, readings iter.Seq[smartmeter.Reading]) error {
+	batch := make([]smartmeter.Reading, 0, importBatch)
+	flush := func() error {
+		if err := h.store.AppendReadings(batch...); err != nil {
+			return unavailable(err)
+		}
+		batch = batch[:0]
+		return unavailable(h.store.Sync(ctx))
+	}
+	for r := range readings {
+		if batch = append(batch, r); len(batch) < importBatch {
+			continue
+		}
+		if err := errors.Join(ctx.Err(), flush()); err != nil {
+			return err
+		}
+	}
+	return flush()
 }

@@ -53,6 +53,8 @@ func (h *Hub) hear(addr wire.Address, payload []byte, now time.Time) error {
 	switch addr.Kind {
 	case wire.KindMetrics:
 		return h.hearMetrics(addr, payload, now)
+	case wire.KindBacklog:
+		return h.hearBacklog(addr, payload, now)
 	case wire.KindEnergy:
 		return h.hearEnergy(addr, payload, now)
 	case wire.KindStatus:
@@ -67,7 +69,10 @@ func (h *Hub) hear(addr wire.Address, payload []byte, now time.Time) error {
 		return h.hearInfo(addr, payload, now)
 	case wire.KindEvent:
 		return h.hearEvent(addr, payload, now)
-	default: // backlog, config/ack: nothing here asks for them yet
+	case wire.KindConfigAck:
+		_, err := wire.DecodeConfigAck(payload) // nothing here configures nodes yet
+		return err
+	default:
 		return nil
 	}
 }
@@ -78,6 +83,36 @@ func (h *Hub) hearMetrics(addr wire.Address, payload []byte, now time.Time) erro
 		return err
 	}
 	return h.take(addr, s, now)
+}
+
+// hearBacklog takes samples from before a connection was lost. They feed the
+// history alone. One that cannot be placed in time is refused: a guess would
+// be worse than a gap.
+func (h *Hub) hearBacklog(addr wire.Address, payload []byte, now time.Time) error {
+	samples, refused := wire.DecodeBacklog(payload, nil)
+	if len(samples) == 0 {
+		return refused
+	}
+	h.mu.Lock()
+	c, err := h.heard(addr, now)
+	if err != nil {
+		h.mu.Unlock()
+		return err
+	}
+	readings := make([]smartmeter.Reading, 0, len(samples))
+	for _, s := range samples {
+		at, known := c.node.clock.placeOld(s, smartmeter.InstantOf(now))
+		switch {
+		case s.Seq == 0 || s.Implausible() != 0: // refused says so
+		case !known:
+			refused = errNoTime
+		default:
+			readings = append(readings, c.reading(s, at, smartmeter.ByNode))
+		}
+	}
+	h.mu.Unlock()
+	h.keep(h.store.AppendReadings(readings...))
+	return refused
 }
 
 // hearEnergy takes the register of a node that sends it apart.
@@ -115,21 +150,24 @@ func (h *Hub) take(addr wire.Address, s smartmeter.Sample, now time.Time) error 
 	return nil
 }
 
-// read places a sample in time.
+// read places a sample that was just measured in time.
 func (c *channel) read(s smartmeter.Sample, arrival smartmeter.Instant) smartmeter.Reading {
-	r := smartmeter.Reading{
+	if s.Seq == 0 {
+		return c.reading(s, arrival, smartmeter.ByArrival)
+	}
+	return c.reading(s, c.node.clock.place(s, arrival), smartmeter.ByNode)
+}
+
+func (c *channel) reading(s smartmeter.Sample, at smartmeter.Instant, timing smartmeter.Timing) smartmeter.Reading {
+	return smartmeter.Reading{
 		Node:        c.node.id,
 		Channel:     c.device.Channel,
+		At:          at,
+		Timing:      timing,
 		Boot:        s.Boot,
 		Seq:         s.Seq,
 		Measurement: s.Measurement,
 	}
-	if s.Seq == 0 {
-		r.At, r.Timing = arrival, smartmeter.ByArrival
-		return r
-	}
-	r.At, r.Timing = c.node.clock.place(s, arrival), smartmeter.ByNode
-	return r
 }
 
 // hearStatus takes Online, and Offline from the last will or a node that says

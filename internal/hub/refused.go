@@ -12,8 +12,13 @@ import (
 	"github.com/iot-smart-meter/smartmeter/internal/wire"
 )
 
-// errTooMany refuses what would make the hub remember too much.
-var errTooMany = errors.New("too many nodes, or too many channels of one node")
+// What the hub itself refuses, beside what wire cannot read.
+var (
+	// errTooMany is for what would make the hub remember too much.
+	errTooMany = errors.New("too many nodes, or too many channels of one node")
+	// errNoTime is for old samples that nobody can place in time.
+	errNoTime = errors.New("an old sample of another boot, without a clock")
+)
 
 // strangers gathers the counts of topics without a node, and of all nodes
 // beyond the first few thousand.
@@ -75,10 +80,26 @@ func (r *refusals) of(id smartmeter.NodeID) map[string]uint64 {
 	return nil
 }
 
+// Refused returns what could not be understood, by node and reason. The node
+// "" gathers topics without a node.
+func (h *Hub) Refused() map[smartmeter.NodeID]map[string]uint64 {
+	r := h.refused
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	all := make(map[smartmeter.NodeID]map[string]uint64, len(r.counts))
+	for id, entry := range r.counts {
+		all[id] = maps.Clone(entry.byReason)
+	}
+	return all
+}
+
 // label is a reason as it stands in counters.
 func label(err error) string {
 	if reason, ok := errors.AsType[wire.Reason](err); ok {
 		return reason.String()
+	}
+	if errors.Is(err, errNoTime) {
+		return "no_time"
 	}
 	return "too_many_nodes"
 }

@@ -1,0 +1,62 @@
+package api
+
+import (
+	"fmt"
+	"net/http"
+
+	"github.com/VictoriaMetrics/metrics"
+	"github.com/iot-smart-meter/smartmeter"
+)
+
+// joulesPerWattHour turns registers into Prometheus' base unit.
+const joulesPerWattHour = 3600
+
+// serveMetrics writes what a Prometheus server scrapes: text format 0.0.4, base
+// units, a label for the device.
+func (a *api) serveMetrics(w http.ResponseWriter, _ *http.Request) {
+	set := metrics.NewSet()
+	gauge := func(name string, value float64) { set.NewGauge(name, nil).Set(value) }
+	for _, d := range a.hub.Devices() {
+		measureDevice(gauge, d)
+	}
+	for node, reasons := range a.hub.Refused() {
+		for reason, n := range reasons {
+			set.NewCounter(fmt.Sprintf(`smartmeter_refused_total{node=%q,reason=%q}`, node, reason)).Set(n)
+		}
+	}
+	for name, value := range a.more() {
+		gauge(name, value)
+	}
+	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+	set.WritePrometheus(w)
+}
+
+// measureDevice writes a device's numbers. What is not known now is left out:
+// an old value would look fresh to whoever scrapes it.
+func measureDevice(gauge func(name string, value float64), d smartmeter.DeviceStatus) {
+	of := func(name string) string {
+		return fmt.Sprintf("smartmeter_%s{device=%q,name=%q,room=%q}", name, d.ID, d.Name, d.Room)
+	}
+	gauge(of("online"), truth(d.Online))
+	if d.Relay.State != smartmeter.RelayUnknown {
+		gauge(of("relay_on"), truth(d.Relay.State == smartmeter.RelayOn))
+	}
+	if d.Latest == nil || !d.Online || d.MeterSilent {
+		return
+	}
+	for _, q := range quantities {
+		if name := q.metric; name != "" && d.Latest.Has.Has(q.bit) {
+			gauge(of(name), q.value(d.Latest))
+		}
+	}
+	if d.Latest.Has.Has(smartmeter.Energy) {
+		gauge(of("energy_joules_total"), float64(d.Latest.Energy)*joulesPerWattHour)
+	}
+}
+
+func truth(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
