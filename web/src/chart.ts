@@ -107,7 +107,7 @@ function options(
 }
 
 /** Distances of the time axis's labels. */
-const minutes = [1, 5, 10, 15, 30, 60].map((minute) => minute * 60_000);
+const minutes = [1, 2, 5, 10, 15, 30, 60].map((minute) => minute * 60_000);
 
 function scrubbed(plot: uPlot, data: ChartData | null): number | null {
   const { left, idx } = plot.cursor;

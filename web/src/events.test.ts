@@ -106,7 +106,7 @@ test("a stream that falls silent is opened anew, without an alarm while the hub 
   const { around, heard } = begin();
   around.source.say("hello");
   const silence = around.elapse();
-  equal(silence, 20_000);
+  equal(silence, 15_000);
   equal(around.sources.length, 2);
   equal(around.sources[0]?.closed, true);
   deepEqual(heard, ["hello"]);

@@ -36,8 +36,8 @@ export interface Surroundings {
 
 /** A hub that accepts a connection says hello at once. */
 const helloWithinMillis = 5_000;
-/** Longer than three intervals of an ordinary meter: silence is checked by opening the stream anew. */
-const silenceMillis = 20_000;
+/** Three intervals of an ordinary meter: silence is checked by opening the stream anew. */
+const silenceMillis = 15_000;
 const firstRetryMillis = 500;
 const lastRetryMillis = 4_000;
 

@@ -64,6 +64,11 @@ test("a moment of another day carries its date", () => {
   equal(format.moment(noon, noon + 86_400_000).includes("23"), true);
 });
 
+test("a chart's length has a name", () => {
+  equal(format.span(3_600_000), "hour");
+  equal(format.span(300_000), "5\u00a0min");
+});
+
 test("nouns follow their number", () => {
   equal(format.count(1, "message"), "1\u00a0message");
   equal(format.count(12, "message"), "12\u00a0messages");

@@ -60,6 +60,11 @@ export function age(millis: number): string {
   return `${Math.floor(seconds / 86_400)} d ago`;
 }
 
+/** span names the length of a chart: "hour" or "15 min". */
+export function span(millis: number): string {
+  return millis === 3_600_000 ? "hour" : `${millis / 60_000}${hardSpace}min`;
+}
+
 const minuteFormat = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 const secondFormat = new Intl.DateTimeFormat(undefined, {
   hour: "2-digit",

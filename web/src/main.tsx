@@ -1,6 +1,9 @@
 import { render } from "preact";
 import "./styles/tokens.css";
 import "./styles/frame.css";
+import "./styles/chart.css";
+import "./styles/tile.css";
+import "./styles/empty.css";
 import "./styles/home.css";
 import "./styles/relay.css";
 import "./styles/device.css";

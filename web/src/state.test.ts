@@ -84,6 +84,21 @@ test("the last hour is what was stored and what came since", () => {
   equal(state.allStored.value, true);
 });
 
+test("a young hub's charts grow in steps up to an hour", () => {
+  state.tick();
+  const spans = [30, 200, 400, 2000, 3500].map((oldestSeconds) => {
+    state.putDevices([]);
+    state.putDevices([device("a"), device("b")]);
+    state.putStored("a", { tMillis: [Date.now() - oldestSeconds * 1000], watts: [1] });
+    equal(state.spanMillis.value, 3_600_000); // b is still being fetched
+    state.putStored("b", { tMillis: [], watts: [] });
+    return state.spanMillis.value / 60_000;
+  });
+  deepEqual(spans, [1, 5, 10, 60, 60]);
+  state.putDevices([]);
+  equal(state.spanMillis.value, 3_600_000);
+});
+
 test("a value is stale once it is older than three intervals", () => {
   state.putDevices([device("a", { latest: at(5, 1) }), device("b", { latest: at(60, 1) }), device("c")]);
   state.tick();

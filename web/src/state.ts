@@ -9,10 +9,13 @@ import { appendSample, emptySeries, gapIntervals, gridOf, houseTotal, mergeSerie
 /** connecting: not heard yet; away: was or should be there, and does not answer. */
 export type Connection = "connecting" | "live" | "away";
 
-/** The span of every chart on the page. */
+/** How much of the past the page knows. */
 export const windowMillis = 3_600_000;
-/** Distance of the points of the house's chart: an ordinary node's interval. */
-const gridMillis = 5_000;
+/** The spans that charts may have: those of a young hub grow in steps, so that they stand still in between. */
+const spansMillis = [60_000, 120_000, 300_000, 600_000, 900_000, 1_800_000, windowMillis];
+/** How many points the house's chart has at the most, and how close they may be. */
+const gridPoints = 720;
+const leastGridMillis = 1_000;
 
 export const connection = signal<Connection>("connecting");
 
@@ -102,10 +105,22 @@ export function counts(device: Device): boolean {
   return device.online && !device.meter_silent && device.latest?.power !== undefined;
 }
 
-/** The house's power of the last hour, computed at most once a second. */
+/** Whether every device's last hour was fetched, and the charts are whole. */
+export const allStored = computed(() => allEntries.value.every((entry) => entry.stored.value));
+
+/** The span of every chart on the page: an hour, or less while nothing is that old. */
+export const spanMillis = computed(() => {
+  if (!allStored.value) return windowMillis;
+  const oldest = allEntries.value.reduce((min, entry) => Math.min(min, entry.power.value.tMillis[0] ?? Infinity), Infinity);
+  const known = oldest === Infinity ? windowMillis : pictureMillis.value - oldest;
+  return spansMillis.find((span) => span >= known) ?? windowMillis;
+});
+
+/** The house's power over that span, computed at most once a second. */
 export const housePower = computed<Series>(() => {
   const to = pictureMillis.value;
-  const grid = gridOf(to - windowMillis, to, gridMillis);
+  const span = spanMillis.value;
+  const grid = gridOf(to - span, to, Math.max(leastGridMillis, span / gridPoints));
   const top = topEntries.value;
   return untracked(() => {
     const parts = top.map((entry) => ({
@@ -116,9 +131,6 @@ export const housePower = computed<Series>(() => {
     return houseTotal(parts, grid);
   });
 });
-
-/** Whether every device's last hour was fetched, and the charts are whole. */
-export const allStored = computed(() => allEntries.value.every((entry) => entry.stored.value));
 
 // Changes.
 

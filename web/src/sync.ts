@@ -2,7 +2,7 @@
 // (re)connection fetches it anew, and a relay is switched by asking the hub.
 import { batch } from "@preact/signals";
 import { eventsURL, fetchDevices, fetchPower, putRelay, Refusal } from "./api";
-import { EventStream } from "./events";
+import { EventStream, type EventHandlers } from "./events";
 import { isPending } from "./relay";
 import * as state from "./state";
 
@@ -12,21 +12,24 @@ const retryMillis = 2_000;
 /** A node that returns first sends what it kept; its chart is fetched anew after that. */
 const backlogMillis = 15_000;
 
+/** What each event of the hub does to the page. */
+export const handlers: EventHandlers = {
+  hello() {
+    state.heard();
+    state.connection.value = "live";
+    void refresh();
+  },
+  reset: () => void refresh(),
+  away: () => (state.connection.value = "away"),
+  reading: (id, latest) => news(() => state.putReading(id, latest)),
+  relay: (id, relay) => news(() => state.putRelay(id, relay)),
+  command: (id, command) => news(() => state.putCommand(id, command)),
+  device: (device) => news(() => deviceChanged(state.putDevice(device), device.id)),
+};
+
 /** start connects to the hub and keeps the page up to date for as long as it is open. */
 export function start(): void {
-  const stream = new EventStream(eventsURL, {
-    hello() {
-      state.heard();
-      state.connection.value = "live";
-      void refresh();
-    },
-    reset: () => void refresh(),
-    away: () => (state.connection.value = "away"),
-    reading: (id, latest) => news(() => state.putReading(id, latest)),
-    relay: (id, relay) => news(() => state.putRelay(id, relay)),
-    command: (id, command) => news(() => state.putCommand(id, command)),
-    device: (device) => news(() => deviceChanged(state.putDevice(device), device.id)),
-  });
+  const stream = new EventStream(eventsURL, handlers);
   setInterval(state.tick, 1_000);
   addEventListener("online", () => stream.check());
   addEventListener("offline", () => stream.check());

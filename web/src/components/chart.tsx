@@ -1,8 +1,8 @@
 import { useComputed, useSignal, useSignalEffect, type ReadonlySignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { PowerChart, type ChartData } from "../chart";
-import { power, secondOfDay, text } from "../format";
-import { allStored } from "../state";
+import { power, secondOfDay, span, text } from "../format";
+import { allStored, spanMillis } from "../state";
 import { palette } from "../theme";
 
 /** Points that an arrow key moves by. */
@@ -60,7 +60,7 @@ export function Chart({ data, areaName, lineName }: Props) {
         data-testid="chart"
         tabIndex={0}
         role="img"
-        aria-label={`Power of the last hour, ${areaName}${lineName === null ? "" : ` and ${lineName}`}. The arrow keys read it.`}
+        aria-label={`Power of the last ${span(spanMillis.value)}, ${areaName}${lineName === null ? "" : ` and ${lineName}`}. The arrow keys read it.`}
         onKeyDown={onKeyDown}
         onBlur={() => chart.current?.scrub(null)}
       />
@@ -74,7 +74,7 @@ function Readout({ data, scrubbed, areaName, lineName }: Props & { scrubbed: Rea
   const at = shown.value;
   return (
     <p class="readout" aria-live="polite">
-      <span class="readout-time">{at === null ? (allStored.value ? "last hour" : "loading the last hour…") : secondOfDay(at.millis)}</span>
+      <span class="readout-time">{at === null ? (allStored.value ? `last ${span(spanMillis.value)}` : "loading the last hour…") : secondOfDay(at.millis)}</span>
       <span class="key" data-series="area">
         {areaName} {at && <b>{wattsText(at.area)}</b>}
       </span>

@@ -4,7 +4,7 @@ import * as format from "../format";
 import { causeOf, lifeOf } from "../relay";
 import { homeHref } from "../route";
 import { withGaps } from "../series";
-import { entryOf, pictureMillis, rooms, windowMillis, type Entry } from "../state";
+import { entryOf, pictureMillis, rooms, spanMillis, type Entry } from "../state";
 import { Chart } from "./chart";
 import { Chips } from "./chips";
 import { Quantity } from "./figure";
@@ -133,7 +133,7 @@ function LastHour({ entry }: { entry: Entry }) {
   const data = useComputed<ChartData>(() => {
     const to = pictureMillis.value;
     const { tMillis, watts } = withGaps(entry.power.value, entry.device.value.interval_ms);
-    return { fromMillis: to - windowMillis, toMillis: to, tMillis, area: watts, line: null };
+    return { fromMillis: to - spanMillis.value, toMillis: to, tMillis, area: watts, line: null };
   });
   return <Chart data={data} areaName={entry.device.value.name} lineName={null} />;
 }

@@ -15,6 +15,7 @@ export function Empty() {
           <code>
             {host}:{mqttPort}
           </code>
+          <span class="soft aside">or the port it was started with</span>
         </dd>
         <dt>Topic</dt>
         <dd>

@@ -2,7 +2,7 @@ import { useComputed, useSignal, type ReadonlySignal, type Signal } from "@preac
 import type { ChartData } from "../chart";
 import { count, power } from "../format";
 import { resample } from "../series";
-import { allEntries, entryOf, house, housePower, pictureMillis, windowMillis, type Entry, type House } from "../state";
+import { allEntries, entryOf, house, housePower, pictureMillis, spanMillis, type Entry, type House } from "../state";
 import { Chart } from "./chart";
 import { Quantity } from "./figure";
 
@@ -39,7 +39,7 @@ function chartData(picked: string | null): ChartData {
   const to = pictureMillis.value;
   const entry = picked === null ? undefined : entryOf(picked);
   return {
-    fromMillis: to - windowMillis,
+    fromMillis: to - spanMillis.value,
     toMillis: to,
     tMillis: total.tMillis,
     area: total.watts,
