@@ -67,7 +67,7 @@ function options(
   onScrub: (index: number | null) => void,
 ): uPlot.Options {
   const stepped = uPlot.paths.stepped?.({ align: 1 });
-  const steps = stepped ? { paths: stepped } : {};
+  const steps = { gaps: wholeGaps, ...(stepped && { paths: stepped }) };
   const axis = {
     stroke: () => palette.peek().ink,
     font: axisFont,
@@ -105,6 +105,10 @@ function options(
     },
   };
 }
+
+/** wholeGaps widens gaps by the line that rises at their end from the value before: nothing is known to have risen there. */
+const wholeGaps: uPlot.Series.GapsRefiner = (_plot, _series, _from, _to, gaps) =>
+  gaps.map(([from, to]) => [from, to + 2 * devicePixelRatio]);
 
 /** Distances of the time axis's labels. */
 const minutes = [1, 2, 5, 10, 15, 30, 60].map((minute) => minute * 60_000);
