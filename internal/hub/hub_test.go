@@ -225,6 +225,28 @@ func TestFieldedNode(t *testing.T) {
 	})
 }
 
+// The fielded sketch sends its energy between its metrics; pages judge the age
+// of a value by the interval of the metrics.
+func TestIntervalIsThatOfThePower(t *testing.T) {
+	newLab(t, func(t *testing.T, l *lab) {
+		const metrics = `{"voltage":220.5,"current":1.2,"power":264.6}`
+		l.says("n1/pzem/metrics", metrics)
+		time.Sleep(2 * time.Second)
+		l.says("n1/pzem/energy", "12.34")
+		time.Sleep(time.Second)
+		l.says("n1/pzem/metrics", metrics)
+		if got := l.device("n1").Interval; got != 3000 {
+			t.Errorf("interval %d ms, want 3000", got)
+		}
+		l.says("n1/status", "Offline")
+		time.Sleep(time.Hour)
+		l.says("n1/pzem/metrics", metrics)
+		if got := l.device("n1").Interval; got != 3000 {
+			t.Errorf("interval %d ms after a pause, want 3000", got)
+		}
+	})
+}
+
 func TestFinerRegisterWins(t *testing.T) {
 	newLab(t, func(t *testing.T, l *lab) {
 		l.introduce("n1")

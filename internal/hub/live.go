@@ -26,11 +26,14 @@ type node struct {
 
 // channel is the live picture of one metering input and its device.
 type channel struct {
-	node     *node
-	device   smartmeter.Device
-	latest   *smartmeter.Reading
-	interval smartmeter.Millis
-	verdict  verdict
+	node    *node
+	device  smartmeter.Device
+	latest  *smartmeter.Reading
+	verdict verdict
+	// lastPower is when power was last measured, interval how long after the
+	// time before that.
+	lastPower smartmeter.Instant
+	interval  smartmeter.Millis
 }
 
 func (h *Hub) addNode(id smartmeter.NodeID) *node {
@@ -90,6 +93,9 @@ func (h *Hub) setOnline(n *node, online bool) {
 	if !online {
 		n.silent = false
 		n.clock = bootClock{}
+		for _, c := range n.channels {
+			c.lastPower = 0 // the pause is no interval
+		}
 	}
 	for _, c := range n.channels {
 		h.events.publish(smartmeter.EventDevice, c.status(), nil)
@@ -109,16 +115,17 @@ func (h *Hub) setRelay(n *node, state smartmeter.RelayState) {
 
 // show makes r the newest reading of the live picture, and tells.
 func (h *Hub) show(c *channel, r smartmeter.Reading) {
-	if c.latest == nil {
-		c.latest = &r
-	} else {
-		if apart := smartmeter.Millis(r.At - c.latest.At); r.Has.Has(smartmeter.Power) && apart > 0 && c.node.online {
-			c.interval = apart
-		}
-		merged := r
+	merged := r
+	if c.latest != nil {
 		merged.Measurement = c.latest.Measurement
 		merged.Update(r.Measurement)
-		c.latest = &merged
+	}
+	c.latest = &merged
+	if r.Has.Has(smartmeter.Power) {
+		if apart := smartmeter.Millis(r.At - c.lastPower); c.lastPower != 0 && apart > 0 {
+			c.interval = apart
+		}
+		c.lastPower = r.At
 	}
 	h.judgeWatts(c, r)
 	h.events.publishReading(c.status())
