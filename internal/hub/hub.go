@@ -222,10 +222,8 @@ func (h *Hub) noticeSilence(now time.Time) {
 }
 
 // keep notes whether the store took a write. A reading that it refuses is
-// lost, and Health says so; the hub goes on.
+// lost, and Health says so; the hub goes on. The caller holds mu.
 func (h *Hub) keep(err error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
 	if err != nil && h.storeErr == nil {
 		h.log.Error("the store takes no more writes", "err", err)
 	}

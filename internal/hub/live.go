@@ -65,9 +65,7 @@ func (h *Hub) heard(addr wire.Address, now time.Time) (*channel, error) {
 	c := n.channels[addr.Channel]
 	if c == nil {
 		c = h.addChannel(n, h.newDevice(n.id, addr.Channel))
-		if err := h.store.PutDevice(c.device); err != nil {
-			h.storeErr = err
-		}
+		h.keep(h.store.PutDevice(c.device))
 		h.log.Info("met a new device", "device", c.device.ID, "node", n.id, "channel", addr.Channel)
 	}
 	n.lastSeen = now

@@ -39,7 +39,11 @@ func (h *Hub) recall(addr wire.Address, payload []byte) error {
 		return nil
 	}
 	if addr.Kind == wire.KindInfo {
-		return n.introduce(payload)
+		info, err := wire.DecodeInfo(payload)
+		if err == nil {
+			n.info = &info // what it is; what its clock showed is from long ago
+		}
+		return err
 	}
 	on, err := wire.DecodeRelayState(payload)
 	if err == nil {
@@ -50,58 +54,105 @@ func (h *Hub) recall(addr wire.Address, payload []byte) error {
 
 // hear takes what a node says now.
 func (h *Hub) hear(addr wire.Address, payload []byte, now time.Time) error {
+	said := statement{h, addr, payload, now}
 	switch addr.Kind {
 	case wire.KindMetrics:
-		return h.hearMetrics(addr, payload, now)
-	case wire.KindBacklog:
-		return h.hearBacklog(addr, payload, now)
+		return understand(said, decodeSample, h.takeSample)
 	case wire.KindEnergy:
-		return h.hearEnergy(addr, payload, now)
+		return understand(said, wire.DecodeEnergy, h.takeEnergy)
+	case wire.KindBacklog:
+		return h.hearBacklog(said)
 	case wire.KindStatus:
-		return h.hearStatus(addr, payload, now)
+		return h.hearStatus(said)
 	case wire.KindHeartbeat:
-		return h.hearHeartbeat(addr, payload, now)
-	case wire.KindRelayState:
-		return h.hearRelayState(addr, payload, now)
-	case wire.KindRelayAck:
-		return h.hearRelayAck(addr, payload, now)
+		return understand(said, decodeHeartbeat, nothingMore)
 	case wire.KindInfo:
-		return h.hearInfo(addr, payload, now)
+		return understand(said, wire.DecodeInfo, h.takeInfo)
 	case wire.KindEvent:
-		return h.hearEvent(addr, payload, now)
+		return understand(said, wire.DecodeEvent, h.takeEvent)
+	case wire.KindRelayState:
+		return understand(said, wire.DecodeRelayState, h.takeRelayState)
+	case wire.KindRelayAck:
+		return understand(said, wire.DecodeCommandAck, h.takeRelayAck)
 	case wire.KindConfigAck:
-		_, err := wire.DecodeConfigAck(payload) // nothing here configures nodes yet
-		return err
+		return understand(said, wire.DecodeConfigAck, nothingMore) // nothing here configures nodes yet
 	default:
 		return nil
 	}
 }
 
-func (h *Hub) hearMetrics(addr wire.Address, payload []byte, now time.Time) error {
-	var s smartmeter.Sample
-	if err := wire.DecodeMetrics(payload, &s); err != nil {
+// statement is one message of a node.
+type statement struct {
+	hub     *Hub
+	addr    wire.Address
+	payload []byte
+	now     time.Time
+}
+
+// understand decodes a statement and, if it makes sense, takes it for a sign of
+// life and lets take act on the channel that it is about. take holds mu.
+func understand[T any](s statement, decode func([]byte) (T, error), take func(*channel, T, time.Time)) error {
+	content, err := decode(s.payload)
+	if err != nil {
 		return err
 	}
-	return h.take(addr, s, now)
+	s.hub.mu.Lock()
+	defer s.hub.mu.Unlock()
+	c, err := s.hub.heard(s.addr, s.now)
+	if err != nil {
+		return err
+	}
+	take(c, content, s.now)
+	return nil
+}
+
+func decodeSample(payload []byte) (s smartmeter.Sample, err error) {
+	err = wire.DecodeMetrics(payload, &s)
+	return s, err
+}
+
+func decodeHeartbeat(payload []byte) (struct{}, error) {
+	return struct{}{}, wire.DecodeHeartbeat(payload)
+}
+
+func nothingMore[T any](*channel, T, time.Time) {}
+
+// takeSample turns a sample into a reading, shows it if it is fresh and keeps
+// it.
+func (h *Hub) takeSample(c *channel, s smartmeter.Sample, now time.Time) {
+	r := c.read(s, smartmeter.InstantOf(now))
+	age := now.Sub(r.At.Time())
+	if newest := c.latest == nil || r.At >= c.latest.At; newest && age < freshFor {
+		h.show(c, r)
+	}
+	h.keep(h.store.AppendReadings(r))
+}
+
+// takeEnergy takes the register of a node that sends it apart. The samples of
+// others carry it to the Wh.
+func (h *Hub) takeEnergy(c *channel, register smartmeter.WattHour, now time.Time) {
+	if c.node.info == nil {
+		h.takeSample(c, smartmeter.Sample{Measurement: smartmeter.Measurement{Has: smartmeter.Energy, Energy: register}}, now)
+	}
 }
 
 // hearBacklog takes samples from before a connection was lost. They feed the
 // history alone. One that cannot be placed in time is refused: a guess would
 // be worse than a gap.
-func (h *Hub) hearBacklog(addr wire.Address, payload []byte, now time.Time) error {
-	samples, refused := wire.DecodeBacklog(payload, nil)
+func (h *Hub) hearBacklog(said statement) error {
+	samples, refused := wire.DecodeBacklog(said.payload, nil)
 	if len(samples) == 0 {
 		return refused
 	}
 	h.mu.Lock()
-	c, err := h.heard(addr, now)
+	defer h.mu.Unlock()
+	c, err := h.heard(said.addr, said.now)
 	if err != nil {
-		h.mu.Unlock()
 		return err
 	}
 	readings := make([]smartmeter.Reading, 0, len(samples))
 	for _, s := range samples {
-		at, known := c.node.clock.placeOld(s, smartmeter.InstantOf(now))
+		at, known := c.node.clock.placeOld(s, smartmeter.InstantOf(said.now))
 		switch {
 		case s.Seq == 0 || s.Implausible() != 0: // refused says so
 		case !known:
@@ -110,44 +161,8 @@ func (h *Hub) hearBacklog(addr wire.Address, payload []byte, now time.Time) erro
 			readings = append(readings, c.reading(s, at, smartmeter.ByNode))
 		}
 	}
-	h.mu.Unlock()
 	h.keep(h.store.AppendReadings(readings...))
 	return refused
-}
-
-// hearEnergy takes the register of a node that sends it apart.
-func (h *Hub) hearEnergy(addr wire.Address, payload []byte, now time.Time) error {
-	energy, err := wire.DecodeEnergy(payload)
-	if err != nil {
-		return err
-	}
-	h.mu.Lock()
-	n := h.nodes[addr.Node]
-	finer := n != nil && n.info != nil // its samples carry the register to the Wh
-	h.mu.Unlock()
-	if finer {
-		return nil
-	}
-	register := smartmeter.Measurement{Has: smartmeter.Energy, Energy: energy}
-	return h.take(addr, smartmeter.Sample{Measurement: register}, now)
-}
-
-// take turns a sample into a reading, shows it if it is fresh and keeps it.
-func (h *Hub) take(addr wire.Address, s smartmeter.Sample, now time.Time) error {
-	h.mu.Lock()
-	c, err := h.heard(addr, now)
-	if err != nil {
-		h.mu.Unlock()
-		return err
-	}
-	r := c.read(s, smartmeter.InstantOf(now))
-	age := now.Sub(r.At.Time())
-	if newest := c.latest == nil || r.At >= c.latest.At; newest && age < freshFor {
-		h.show(c, r)
-	}
-	h.mu.Unlock()
-	h.keep(h.store.AppendReadings(r))
-	return nil
 }
 
 // read places a sample that was just measured in time.
@@ -171,71 +186,26 @@ func (c *channel) reading(s smartmeter.Sample, at smartmeter.Instant, timing sma
 }
 
 // hearStatus takes Online, and Offline from the last will or a node that says
-// goodbye.
-func (h *Hub) hearStatus(addr wire.Address, payload []byte, now time.Time) error {
-	online, err := wire.DecodeStatus(payload)
-	if err != nil {
-		return err
+// goodbye, which is no sign of life.
+func (h *Hub) hearStatus(said statement) error {
+	online, err := wire.DecodeStatus(said.payload)
+	if err != nil || online {
+		return understand(said, wire.DecodeStatus, nothingMore)
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if online {
-		_, err := h.heard(addr, now)
-		return err
-	}
-	if n := h.nodes[addr.Node]; n != nil && n.online {
+	if n := h.nodes[said.addr.Node]; n != nil && n.online {
 		h.setOnline(n, false)
 	}
 	return nil
 }
 
-func (h *Hub) hearHeartbeat(addr wire.Address, payload []byte, now time.Time) error {
-	if err := wire.DecodeHeartbeat(payload); err != nil {
-		return err
-	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	_, err := h.heard(addr, now)
-	return err
-}
-
-func (h *Hub) hearInfo(addr wire.Address, payload []byte, now time.Time) error {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	info, err := wire.DecodeInfo(payload)
-	if err != nil {
-		return err
-	}
-	c, err := h.heard(addr, now)
-	if err != nil {
-		return err
-	}
+func (h *Hub) takeInfo(c *channel, info wire.Info, now time.Time) {
 	c.node.info = &info
 	c.node.clock.hear(info.Boot, info.T, smartmeter.InstantOf(now))
-	return nil
 }
 
-// introduce takes an info that may be from long ago: what the node is, not
-// what its clock shows.
-func (n *node) introduce(payload []byte) error {
-	info, err := wire.DecodeInfo(payload)
-	if err == nil {
-		n.info = &info
-	}
-	return err
-}
-
-func (h *Hub) hearEvent(addr wire.Address, payload []byte, now time.Time) error {
-	e, err := wire.DecodeEvent(payload)
-	if err != nil {
-		return err
-	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	c, err := h.heard(addr, now)
-	if err != nil {
-		return err
-	}
+func (h *Hub) takeEvent(c *channel, e wire.NodeEvent, _ time.Time) {
 	switch e.Kind {
 	case wire.NodeMeterSilent, wire.NodeMeterBack:
 		c.node.silent = e.Kind == wire.NodeMeterSilent
@@ -244,5 +214,4 @@ func (h *Hub) hearEvent(addr wire.Address, payload []byte, now time.Time) error 
 	if e.Relay != smartmeter.RelayUnknown {
 		h.setRelay(c.node, e.Relay)
 	}
-	return nil
 }

@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -146,50 +147,29 @@ func (p *pending) verdict() error {
 	}
 }
 
-// hearRelayAck takes a node's answer to a command of ours.
-func (h *Hub) hearRelayAck(addr wire.Address, payload []byte, now time.Time) error {
-	ack, err := wire.DecodeCommandAck(payload)
-	if err != nil {
-		return err
-	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	c, err := h.heard(addr, now)
-	if err != nil {
-		return err
-	}
+// takeRelayAck takes a node's answer to a command of ours.
+func (h *Hub) takeRelayAck(c *channel, ack wire.CommandAck, now time.Time) {
 	if ack.State != smartmeter.RelayUnknown {
 		h.setRelay(c.node, ack.State)
 	}
 	p := c.node.pending[ack.ID]
 	if p == nil {
-		return nil // another client's command, or an answer after we gave up
+		return // another client's command, or an answer after we gave up
 	}
 	switch ack.Result {
 	case wire.ResultDone, wire.ResultDuplicate:
 		c.verdict = expect(p.command, now)
 		h.settle(p, smartmeter.CommandAcknowledged, "")
 	case wire.ResultExpired:
-		h.settle(p, smartmeter.CommandExpired, reasonOr(ack.Reason, "the command reached it too late"))
+		h.settle(p, smartmeter.CommandExpired, cmp.Or(ack.Reason, "the command reached it too late"))
 	default:
-		h.settle(p, smartmeter.CommandRejected, reasonOr(ack.Reason, "it gave no reason"))
+		h.settle(p, smartmeter.CommandRejected, cmp.Or(ack.Reason, "it gave no reason"))
 	}
-	return nil
 }
 
-// hearRelayState takes a relay's position. For a node that knows no command
+// takeRelayState takes a relay's position. For a node that knows no command
 // ids it is the answer to every command that asked for this position.
-func (h *Hub) hearRelayState(addr wire.Address, payload []byte, now time.Time) error {
-	on, err := wire.DecodeRelayState(payload)
-	if err != nil {
-		return err
-	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	c, err := h.heard(addr, now)
-	if err != nil {
-		return err
-	}
+func (h *Hub) takeRelayState(c *channel, on bool, now time.Time) {
 	h.setRelay(c.node, smartmeter.RelayStateOf(on))
 	for _, p := range c.node.pending {
 		if p.text && p.command.On == on {
@@ -197,7 +177,6 @@ func (h *Hub) hearRelayState(addr wire.Address, payload []byte, now time.Time) e
 			h.settle(p, smartmeter.CommandAcknowledged, "")
 		}
 	}
-	return nil
 }
 
 // sent notes that the broker took the command. The answer may be here already.
@@ -243,9 +222,7 @@ func (h *Hub) settle(p *pending, state smartmeter.CommandState, reason string) {
 
 // record keeps a command's new state and tells it. The caller holds mu.
 func (h *Hub) record(p *pending) {
-	if err := h.store.PutCommand(p.command); err != nil {
-		h.storeErr = err
-	}
+	h.keep(h.store.PutCommand(p.command))
 	c := h.devices[p.command.Device]
 	if c == nil {
 		return // erased meanwhile
@@ -264,11 +241,4 @@ func (h *Hub) tell(c *channel, p *pending) {
 	}
 	command := p.command
 	h.events.publish(smartmeter.EventCommand, c.status(), &command)
-}
-
-func reasonOr(reason, otherwise string) string {
-	if reason == "" {
-		return otherwise
-	}
-	return reason
 }

@@ -65,8 +65,6 @@ func (h *Hub) judgeWatts(c *channel, r smartmeter.Reading) {
 	judged := *last
 	judged.Watts = watts
 	c.node.lastCommand = &judged
-	if err := h.store.PutCommand(judged); err != nil {
-		h.storeErr = err
-	}
+	h.keep(h.store.PutCommand(judged))
 	h.events.publish(smartmeter.EventCommand, c.status(), &judged)
 }
