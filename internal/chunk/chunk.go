@@ -1,0 +1,2 @@
+// Package chunk packs one channel's readings of a UTC day into bytes, and back.
+package chunk
