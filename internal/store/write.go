@@ -1,9 +1,11 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/iot-smart-meter/smartmeter"
 	"zombiezen.com/go/sqlite"
@@ -136,6 +138,7 @@ func (s *Store) write(b batch) (err error) {
 			clear(s.channels) // a key may have been rolled back
 		}
 	}()
+	slices.SortStableFunc(b.readings, byChannel)
 	for _, r := range b.readings {
 		if err := s.writeReading(r); err != nil {
 			return err
@@ -155,6 +158,13 @@ func (s *Store) write(b batch) (err error) {
 		return nil
 	}
 	return s.writeRetained(b.retained)
+}
+
+// byChannel brings together what SQLite keeps together: a batch in the order of
+// arrival touches another page with every reading, which with a thousand nodes
+// costs three times as much. What came first of a channel stays first.
+func byChannel(x, y smartmeter.Reading) int {
+	return cmp.Or(cmp.Compare(x.Node, y.Node), cmp.Compare(x.Channel, y.Channel))
 }
 
 // A sample that comes again is kept once; a node that measures its quantities
