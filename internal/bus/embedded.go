@@ -1,9 +1,3 @@
-// Package bus is how the hub reaches its nodes. Embedded goes through the
-// broker in the same process: no socket, no copy of a payload. (A client of an
-// external broker is to come, behind the same methods.)
-//
-// It translates between the broker's words and the system's, and keeps what
-// the broker retains over a restart. It knows no topic and no meter.
 package bus
 
 import (

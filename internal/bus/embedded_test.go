@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	paho "github.com/eclipse/paho.mqtt.golang"
 	"github.com/google/go-cmp/cmp"
 	"github.com/iot-smart-meter/smartmeter"
 	"github.com/iot-smart-meter/smartmeter/internal/bus"
@@ -21,39 +22,23 @@ func newBroker(t *testing.T) *mqtt.Broker {
 	return b
 }
 
-func TestEmbeddedDelivers(t *testing.T) {
-	b := bus.NewEmbedded(newBroker(t))
-	kept := smartmeter.Message{Topic: "dev/n/status", Payload: []byte("Online"), QoS: 1, Retained: true}
-	publish(t, b, kept)
-
-	var got []smartmeter.Message
-	if err := b.Subscribe("dev/+/#", func(m smartmeter.Message) { got = append(got, m) }); err != nil {
+func TestEmbeddedTellsWhoSpoke(t *testing.T) {
+	broker, address := serve(t, mqtt.Config{})
+	b := bus.NewEmbedded(broker)
+	from := make(chan smartmeter.Identity, 2)
+	if err := b.Subscribe("dev/+/#", func(m smartmeter.Message) { from <- m.From }); err != nil {
 		t.Fatal(err)
 	}
-	fresh := smartmeter.Message{Topic: "dev/n/pzem/metrics", Payload: []byte("{}")}
-	publish(t, b, fresh)
-	publish(t, b, smartmeter.Message{Topic: "elsewhere", Payload: []byte("x")})
-
-	if d := cmp.Diff([]smartmeter.Message{kept, fresh}, got); d != "" {
-		t.Errorf("delivered (-want +got):\n%s", d)
-	}
-}
-
-// A handler may publish: the hub acknowledges samples from within one.
-func TestHandlerMayPublish(t *testing.T) {
-	b := bus.NewEmbedded(newBroker(t))
-	var topics []string
-	if err := b.Subscribe("#", func(m smartmeter.Message) {
-		topics = append(topics, m.Topic)
-		if m.Topic == "question" {
-			publish(t, b, smartmeter.Message{Topic: "answer"})
+	node := paho.NewClient(paho.NewClientOptions().AddBroker("tcp://" + address).SetClientID("ESP32-1"))
+	c := &client{t, node}
+	c.wait(c.Connect())
+	defer c.Disconnect(100)
+	c.say("dev/ESP32-1/heartbeat", "Alive")
+	publish(t, b, smartmeter.Message{Topic: "dev/ESP32-1/relay/commands"})
+	for _, want := range []string{"ESP32-1", ""} {
+		if got := <-from; got.ClientID != want {
+			t.Errorf("from %q, want %q", got.ClientID, want)
 		}
-	}); err != nil {
-		t.Fatal(err)
-	}
-	publish(t, b, smartmeter.Message{Topic: "question"})
-	if got := strings.Join(topics, " "); got != "question answer" {
-		t.Errorf("heard %q", got)
 	}
 }
 

@@ -27,10 +27,12 @@ func (s Health) OK() bool {
 }
 
 // The probe travels over the same bus as the readings, on a topic that no node
-// can have.
+// has and every broker carries: those that begin with $ are the broker's own
+// (MQTT 3.1.1 section 4.7.2). All hubs on a broker share it, and each knows its
+// marks.
 const (
-	probeTopic   = "$smartmeter/probe"
-	probeFilter  = "$smartmeter/probe"
+	probeTopic   = "smartmeter/probe"
+	probeFilter  = probeTopic
 	probeTimeout = 2 * time.Second
 )
 
