@@ -27,6 +27,7 @@ func (c *Connection) options(lost chan<- error) *paho.ClientOptions {
 		SetConnectRetry(false).
 		SetConnectTimeout(patience).
 		SetPingTimeout(patience).
+		SetWriteTimeout(handover).
 		SetKeepAlive(c.broker.KeepAlive).
 		SetBinaryWill(will.Topic, will.Payload, will.QoS, will.Retained).
 		SetDefaultPublishHandler(func(_ paho.Client, m paho.Message) {

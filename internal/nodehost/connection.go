@@ -56,6 +56,10 @@ const (
 	goodConnection = time.Minute
 	// farewell is how long Close waits for the broker.
 	farewell = time.Second
+	// handover is how long the library may take to accept a message before we
+	// look whether there still is a session; its own default is half a minute,
+	// also for a connection that is lost.
+	handover = 100 * time.Millisecond
 	// maxQueued bounds the messages that wait for a slow broker.
 	maxQueued = 64
 )
@@ -232,12 +236,13 @@ func (c *Connection) session() error {
 	for {
 		select {
 		case m := <-queue:
-			publish(client, m)
+			if _, err := c.publish(client, m, lost); err != nil {
+				return err
+			}
 		case err := <-lost:
 			return err
 		case <-c.closing:
-			c.leave(client, queue)
-			return nil
+			return c.leave(client, queue, lost)
 		}
 	}
 }
@@ -281,18 +286,39 @@ func (c *Connection) subscribe(client paho.Client) error {
 
 // leave says goodbye: what is queued, the will, and DISCONNECT, after which
 // the broker forgets the will.
-func (c *Connection) leave(client paho.Client, queue chan smartmeter.Message) {
+func (c *Connection) leave(client paho.Client, queue chan smartmeter.Message, lost <-chan error) error {
 	c.shut()
 	for len(queue) > 0 {
-		publish(client, <-queue)
+		if _, err := c.publish(client, <-queue, lost); err != nil {
+			return err
+		}
 	}
-	publish(client, c.peer.Will()).WaitTimeout(farewell / 2)
+	will, err := c.publish(client, c.peer.Will(), lost)
+	if err != nil {
+		return err
+	}
+	will.WaitTimeout(farewell / 2)
 	client.Disconnect(uint(farewell.Milliseconds()) / 2)
 	c.log.Info("left the broker")
+	return nil
 }
 
-// publish hands a message to the client. It waits for the network at most, not
-// for the broker's receipt.
-func publish(client paho.Client, m smartmeter.Message) paho.Token {
-	return client.Publish(m.Topic, m.QoS, m.Retained, m.Payload)
+// publish hands a message to the client, and keeps trying while the network is
+// busy with those before it. It does not wait for the broker's receipt. The
+// error says why the session is over.
+func (c *Connection) publish(client paho.Client, m smartmeter.Message, lost <-chan error) (paho.Token, error) {
+	for {
+		token := client.Publish(m.Topic, m.QoS, m.Retained, m.Payload)
+		err := token.Error()
+		if err == nil || errors.Is(err, paho.ErrNotConnected) {
+			return token, err
+		}
+		select {
+		case err := <-lost:
+			return nil, err
+		case <-c.ctx.Done():
+			return nil, c.ctx.Err()
+		default:
+		}
+	}
 }

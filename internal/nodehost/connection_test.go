@@ -265,3 +265,45 @@ func TestDefaultBackoff(t *testing.T) {
 		}
 	})
 }
+
+// A connection that is cut while messages are on their way must be noticed at
+// once: the MQTT library alone would wait half a minute for a lost network to
+// take the next one.
+func TestCutWhilePublishing(t *testing.T) {
+	broker := mqtt.New(mqtt.Config{Logger: quiet})
+	listener := listen(t, "")
+	served := make(chan error, 1)
+	go func() { served <- broker.Serve(listener) }()
+	p := newPeer()
+	c := connect(t, listener.Addr().String(), p)
+	p.expect(t, "connected")
+
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				if !c.Publish("dev/n1/x", make([]byte, 4000), 0, false) {
+					time.Sleep(100 * time.Microsecond) // do not keep a core from the broker
+				}
+			}
+		}
+	}()
+	for range 30 {
+		for !broker.Disconnect("n1") {
+			time.Sleep(time.Millisecond)
+		}
+		p.expect(t, "disconnected")
+		p.expect(t, "connected")
+	}
+	within(t, "close", func() { c.Close() })
+	close(stop)
+	<-stopped
+	broker.Close()
+	if err := wait(t, "the broker to end", served); err != nil {
+		t.Error(err)
+	}
+}
