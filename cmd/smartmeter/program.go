@@ -62,9 +62,22 @@ func (m Main) Run(ctx context.Context, args []string) int {
 	case errors.As(err, &exit):
 		return int(exit)
 	case err != nil:
-		fmt.Fprintln(m.Stderr, "smartmeter:", err)
+		fmt.Fprintf(m.Stderr, "smartmeter: %v%s\n", err, hint(err))
 	}
 	return cli.ExitCode(err)
+}
+
+// hint tells whoever mistyped a command line where to read on.
+func hint(err error) string {
+	mistake, ok := errors.AsType[*kong.ParseError](err)
+	if !ok {
+		return ""
+	}
+	command := "smartmeter"
+	if node := mistake.Context.Selected(); node != nil {
+		command += " " + node.Name
+	}
+	return "\nTry: " + command + " --help"
 }
 
 func (m Main) run(ctx context.Context, args []string) (err error) {
