@@ -55,9 +55,16 @@ func (l *link) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// publishType is the type of a PUBLISH packet, in the upper half of its first
-// byte (MQTT 3.1.1 section 2.2.1).
-const publishType = 3
+// Types of packets, in the upper half of the first byte (MQTT 3.1.1 section
+// 2.2.1).
+const (
+	publishType = 3
+	subackType  = 9
+)
+
+// subackLength is that of the answer to a subscription to one filter, which is
+// how they are made. The MQTT library dies of a longer one.
+const subackLength = 3
 
 // next looks at the next packet's header. A publication that is too large it
 // omits, another packet ends the connection.
@@ -66,6 +73,8 @@ func (l *link) next() error {
 	switch {
 	case err != nil:
 		return err
+	case header[0]>>4 == subackType && length != subackLength:
+		return errMalformed
 	case len(header)+length <= maxPacket:
 		l.left = len(header) + length
 		return nil

@@ -16,18 +16,25 @@ type scripted struct {
 	net.Conn
 }
 
-// admit waits for a client and its first subscription, and grants it.
-func admit(t *testing.T, l net.Listener) *scripted {
+// greet admits a client and returns the packet id of its first subscription.
+func greet(t *testing.T, l net.Listener) (s *scripted, id string) {
 	t.Helper()
 	conn, err := l.Accept()
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	s := &scripted{t, conn}
+	s = &scripted{t, conn}
 	s.skipPacket()
-	s.send("\x20\x02\x00\x00")                               // CONNACK
-	s.send("\x90\x03" + string(s.skipPacket()[:2]) + "\x01") // SUBACK
+	s.send("\x20\x02\x00\x00") // CONNACK
+	return s, string(s.skipPacket()[:2])
+}
+
+// admit also grants that subscription.
+func admit(t *testing.T, l net.Listener) *scripted {
+	t.Helper()
+	s, id := greet(t, l)
+	s.send("\x90\x03" + id + "\x01") // SUBACK
 	return s
 }
 
@@ -112,6 +119,11 @@ func TestBrokerSpeaksNonsense(t *testing.T) {
 		"a packet of nothing":        "\x00\x00",
 		"a giant that is no PUBLISH": "\xd0\xff\xff\xff\x7f",
 		"a giant without a topic":    "\x30\x80\x80\x80\x01\xff\xff",
+		"a receipt of nothing":       "\x40\x00",
+		"a receipt for nothing":      "\x40\x02\x77\x77",
+		"a grant of nothing":         "\x90\x02\x00\x01",
+		"another CONNACK":            "\x20\x02\x00\x00",
+		"a CONNECT":                  "\x10\x00",
 		"a PUBLISH too short":        "\x32\x02\x00\x01",
 		"a topic longer than all":    "\x30\x03\x00\xffa",
 		"the end in a header":        "\x30",
@@ -137,4 +149,19 @@ func TestBrokerSpeaksNonsense(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The MQTT library would not survive this.
+func TestBrokerGrantsMoreThanWasAsked(t *testing.T) {
+	l := listen(t)
+	b := newExternal(t, l.Addr().String(), bus.ExternalConfig{})
+	h := &heard{}
+	if err := b.Subscribe("a", h.take); err != nil {
+		t.Fatal(err)
+	}
+	run(t, b)
+	mad, id := greet(t, l)
+	mad.send("\x90\x05" + id + "\x01\x01\x01")
+	admit(t, l).send(publication(1, "x"))
+	h.await(t, "a", "x")
 }

@@ -97,40 +97,33 @@ func (s *session) deliver(_ paho.Client, m paho.Message) {
 	s.bus.dispatch(smartmeter.Message{Topic: m.Topic(), Payload: m.Payload(), QoS: m.Qos(), Retained: m.Retained()})
 }
 
-// subscribe makes those of the bus's subscriptions that are new, all of which
-// must be granted.
+// subscribe makes those of the bus's subscriptions that are new, one by one.
 func (s *session) subscribe(ctx context.Context) error {
-	fresh := s.bus.since(s.asked)
-	if len(fresh) == 0 {
-		return nil
+	for _, fresh := range s.bus.since(s.asked) {
+		s.asked++
+		token := s.client.Subscribe(fresh.filter, 1, nil).(*paho.SubscribeToken)
+		select {
+		case <-token.Done():
+			if err := granted(token); err != nil {
+				return err
+			}
+		case <-time.After(grantTime):
+			return errors.New("it does not answer a subscription")
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
-	s.asked += len(fresh)
-	filters := make(map[string]byte, len(fresh))
-	for _, subscription := range fresh {
-		filters[subscription.filter] = 1
-	}
-	token := s.client.SubscribeMultiple(filters, nil).(*paho.SubscribeToken)
-	select {
-	case <-token.Done():
-		return refusal(token)
-	case <-time.After(grantTime):
-		return errors.New("it does not answer a subscription")
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return nil
 }
 
-// refusal says which subscription was not granted; nil if all were.
-func refusal(token *paho.SubscribeToken) error {
-	if err := token.Error(); err != nil {
-		return err
-	}
+// granted says why a subscription was not.
+func granted(token *paho.SubscribeToken) error {
 	for filter, code := range token.Result() {
 		if code > 2 { // MQTT 3.1.1 section 3.9.3
 			return fmt.Errorf("it refuses the subscription to %s: let the hub's user read that", filter)
 		}
 	}
-	return nil
+	return token.Error()
 }
 
 // carry sends what is published until the connection is lost or ctx ends.
