@@ -108,6 +108,8 @@ const (
 	RelayUnknown RelayState = iota
 	RelayOff
 	RelayOn
+	// RelayNone: there is no relay to move.
+	RelayNone
 )
 
 // RelayStateOf returns RelayOn or RelayOff.
@@ -118,13 +120,15 @@ func RelayStateOf(on bool) RelayState {
 	return RelayOff
 }
 
-// String returns "on", "off" or "unknown".
+// String returns "on", "off", "unknown" or "none".
 func (s RelayState) String() string {
 	switch s {
 	case RelayOn:
 		return "on"
 	case RelayOff:
 		return "off"
+	case RelayNone:
+		return "none"
 	default:
 		return "unknown"
 	}

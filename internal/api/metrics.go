@@ -38,8 +38,8 @@ func measureDevice(gauge func(name string, value float64), d smartmeter.DeviceSt
 		return fmt.Sprintf("smartmeter_%s{device=%q,name=%q,room=%q}", name, d.ID, d.Name, d.Room)
 	}
 	gauge(of("online"), truth(d.Online))
-	if d.Relay.State != smartmeter.RelayUnknown {
-		gauge(of("relay_on"), truth(d.Relay.State == smartmeter.RelayOn))
+	if state := d.Relay.State; state == smartmeter.RelayOn || state == smartmeter.RelayOff {
+		gauge(of("relay_on"), truth(state == smartmeter.RelayOn))
 	}
 	if d.Latest == nil || !d.Online || d.MeterSilent {
 		return

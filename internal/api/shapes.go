@@ -40,7 +40,7 @@ type latest struct {
 }
 
 type relay struct {
-	State   string   `json:"state" enum:"on,off,unknown"`
+	State   string   `json:"state" enum:"on,off,unknown,none" doc:"none: the device has no relay"`
 	Command *command `json:"command"`
 }
 

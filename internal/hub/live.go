@@ -142,10 +142,18 @@ func (c *channel) status() smartmeter.DeviceStatus {
 	if !n.lastSeen.IsZero() {
 		s.LastSeen = smartmeter.InstantOf(n.lastSeen)
 	}
-	if c.device.Channel == 0 { // the node's relay belongs to its first channel
+	s.Relay.State = smartmeter.RelayNone
+	if c.hasRelay() {
 		s.Relay = smartmeter.Relay{State: n.relay, Command: n.lastCommand}
 	}
 	return s
+}
+
+// hasRelay reports whether a device can be switched: a node's relay belongs to
+// its first channel, and protocol 0 does not tell, so its nodes have one.
+func (c *channel) hasRelay() bool {
+	info := c.node.info
+	return c.device.Channel == 0 && (info == nil || info.Has(wire.CapRelay))
 }
 
 // Devices returns all devices, by room and name.

@@ -201,8 +201,11 @@ func (h *Hub) hearStatus(said statement) error {
 }
 
 func (h *Hub) takeInfo(c *channel, info wire.Info, now time.Time) {
-	c.node.info = &info
 	c.node.clock.hear(info.Boot, info.T, smartmeter.InstantOf(now))
+	had := c.hasRelay()
+	if c.node.info = &info; c.hasRelay() != had {
+		h.events.publish(smartmeter.EventRelay, c.status(), nil)
+	}
 }
 
 func (h *Hub) takeEvent(c *channel, e wire.NodeEvent, _ time.Time) {

@@ -96,16 +96,14 @@ func (c *channel) order(on bool, now smartmeter.Instant) (wire.Command, error) {
 	n := c.node
 	order := wire.Command{ID: rand.Text(), On: on, Text: n.info == nil}
 	switch {
-	case c.device.Channel != 0:
-		return order, conflict(c, "has no relay of its own; its node's relay belongs to "+string(smartmeter.DefaultDeviceID(n.id, 0)))
+	case !c.hasRelay():
+		return order, conflict(c, "has no relay")
 	case !n.online:
 		return order, conflict(c, "is offline and would not hear the command")
 	case len(n.pending) >= maxPendingCommands:
 		return order, conflict(c, "has not answered the commands before this one; wait a few seconds")
 	case order.Text:
 		return order, nil
-	case !n.info.Has(wire.CapRelay):
-		return order, conflict(c, "has no relay")
 	}
 	t, known := n.clock.now(now)
 	if !known {

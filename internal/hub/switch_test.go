@@ -98,6 +98,22 @@ func TestSwitchRefusals(t *testing.T) {
 	}
 }
 
+func TestNodeWithoutRelayIsShownSo(t *testing.T) {
+	newLab(t, func(t *testing.T, l *lab) {
+		l.says("n1/info", `{"proto":1,"boot":"0000beef","t":1,"channels":2}`)
+		l.says("n1/pzem/1/metrics", `{"power":1,"boot":"0000beef","seq":1,"first":1,"t":2}`)
+		for _, id := range []smartmeter.DeviceID{"n1", "n1:1"} {
+			if got := l.device(id).Relay.State; got != smartmeter.RelayNone {
+				t.Errorf("%s: relay %v, want none", id, got)
+			}
+		}
+		l.says("n2/pzem/metrics", `{"voltage":220.5,"current":1.2,"power":264.6}`)
+		if got := l.device("n2").Relay.State; got != smartmeter.RelayUnknown {
+			t.Errorf("a fielded node: relay %v, want unknown", got)
+		}
+	})
+}
+
 func TestNoAnswerIsSaidAndNeverCalledDone(t *testing.T) {
 	newLab(t, func(t *testing.T, l *lab) {
 		l.introduce("n1")

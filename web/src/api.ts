@@ -3,7 +3,8 @@
 // times are RFC 3339 strings, or Unix milliseconds in columns of readings.
 
 export type LoadKind = "generic" | "must_stay_on" | "heater" | "compressor" | "lighting";
-export type RelayState = "on" | "off" | "unknown";
+/** "none": there is no relay to move. */
+export type RelayState = "on" | "off" | "unknown" | "none";
 export type CommandState = "requested" | "sent" | "acknowledged" | "rejected" | "expired" | "unknown" | "failed";
 
 /** The newest reading of a device. A quantity that was not measured is absent. */

@@ -108,6 +108,7 @@ function Named({ name, value, show }: { name: string; value: number | undefined;
 }
 
 function RelayCard({ entry }: { entry: Entry }) {
+  if (entry.situation.value.truth === "none") return null;
   const command = entry.device.value.relay.command;
   const failed = entry.situation.value.state === "failed"; // the note says why
   return (

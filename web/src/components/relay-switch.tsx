@@ -7,12 +7,13 @@ import { HoldButton } from "./hold-button";
 /** How long after a command its outcome stands under the button. */
 const recentMillis = 15_000;
 
-/** The relay as a switch whose knob is where the node says, and half way while it is being asked. */
+/** The relay as a switch whose knob is where the node says, and half way while it is being asked. Nothing where there is no relay. */
 export function RelaySwitch({ entry }: { entry: Entry }) {
   const hinting = useSignal(false);
   const device = entry.device.value;
   const { state, truth, reason } = entry.situation.value;
   const hold = needsHold(entry, truth !== "on");
+  if (truth === "none") return null;
   return (
     <div class="relay">
       <HoldButton
