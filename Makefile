@@ -58,8 +58,10 @@ race: page
 	scripts/need gcc mosquitto mosquitto_pub python3-paho-mqtt
 	CGO_ENABLED=1 $(GO) test -race ./internal/... ./web/...
 
-bench: build
-	scripts/bench
+# The figures of docs/figures.md, in about three minutes.
+bench: page
+	scripts/need chromium mosquitto
+	$(GO) run ./cmd/figures
 
 # The long campaigns; `make test` runs a slice of each.
 torture:

@@ -43,6 +43,7 @@ var rooms = map[string]string{
 	"web":                      "",
 	"web/build":                "",
 	"cmd/smartmeter":           "*",
+	"cmd/figures":              "*",
 }
 
 // onMicrocontroller lists the rooms that a node's firmware compiles; what they
