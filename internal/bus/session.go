@@ -24,9 +24,9 @@ const (
 	// grantTime is how long it may take to answer a subscription: what it
 	// keeps comes first, and there may be much of that.
 	grantTime = 30 * time.Second
-	// handover is how long the MQTT library may take to accept a message; it
-	// does so at once unless the broker stopped reading, or was just lost.
-	handover = time.Second
+	// handover is how long the MQTT library may take to accept a message before
+	// we look whether there still is a connection; it does not notice itself.
+	handover = 100 * time.Millisecond
 	// farewell is how long the end of a connection may take.
 	farewell = time.Second
 )
@@ -131,8 +131,7 @@ func (s *session) carry(ctx context.Context) error {
 	for {
 		select {
 		case m := <-s.queue:
-			err := s.publish(m)
-			if err != nil && !errors.Is(err, paho.ErrNotConnected) { // lost tells that better
+			if err := s.publish(ctx, m); err != nil {
 				return err
 			}
 		case <-s.bus.subscribed:
@@ -148,23 +147,27 @@ func (s *session) carry(ctx context.Context) error {
 	}
 }
 
-// publish hands a message to the MQTT library. It does not wait for the
-// broker's receipt.
-func (s *session) publish(m smartmeter.Message) error {
-	token := s.client.Publish(m.Topic, m.QoS, m.Retained, m.Payload)
-	select {
-	case <-token.Done():
-		return token.Error()
-	default:
-		return nil
+// publish hands a message to the MQTT library, and keeps trying while the
+// network is busy with those before it. It does not wait for the broker's
+// receipt. The error says why the session is over.
+func (s *session) publish(ctx context.Context, m smartmeter.Message) error {
+	for s.client.Publish(m.Topic, m.QoS, m.Retained, m.Payload).Error() != nil {
+		select {
+		case err := <-s.lost:
+			return err
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(handover):
+		}
 	}
+	return nil
 }
 
 // flush sends what was taken, as far as there is time.
 func (s *session) flush() {
-	late := time.AfterFunc(farewell, func() { s.link.Close() })
-	defer late.Stop()
-	for len(s.queue) > 0 && s.publish(<-s.queue) == nil {
+	ctx, cancel := context.WithTimeout(context.Background(), farewell)
+	defer cancel()
+	for len(s.queue) > 0 && s.publish(ctx, <-s.queue) == nil {
 	}
 }
 
