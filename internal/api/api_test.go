@@ -219,6 +219,27 @@ func TestReadingsShape(t *testing.T) {
 	}
 }
 
+func TestSteps(t *testing.T) {
+	l := newLab(t)
+	l.kettle()
+	l.says("kettle/pzem/metrics", `{"power":100,"voltage":229.9,"energy_wh":40,"boot":"0000beef","seq":2,"first":1,"t":4999}`)
+	status, got := l.call("GET", "/api/v1/devices/kettle/readings?step=1h&quantities=power,energy_wh", "")
+	if status != 200 || len(dig(got, "t").([]any)) == 0 || dig(got, "voltage") != nil {
+		t.Fatalf("%d %v", status, got)
+	}
+	hour := int64(dig(got, "t", 0).(float64))
+	if hour%3_600_000 != 0 || dig(got, "power_min", 0) != 24.4 && dig(got, "power_max", 0) != 100.0 || dig(got, "energy_wh", 0) == nil {
+		t.Errorf("steps %v", got)
+	}
+	if c := dig(got, "coverage", 0).(float64); c <= 0 || c > 0.001 {
+		t.Errorf("coverage %v of an hour by two readings of 1 ms", c)
+	}
+	status, got = l.call("GET", "/api/v1/devices/kettle/readings?step=1m&from=1971-01-01T00:00:00Z", "")
+	if status != 422 || !strings.Contains(got["detail"].(string), "longer step") {
+		t.Errorf("too many steps: %d %v", status, got)
+	}
+}
+
 func TestRelay(t *testing.T) {
 	for _, tt := range []struct {
 		name   string

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"math"
+	"math/bits"
 	"net/url"
 	"slices"
 	"strconv"
@@ -23,13 +24,13 @@ type readingsRequest struct {
 	DevicePath
 	From       time.Time `query:"from" doc:"first instant, included; an hour before to if absent"`
 	To         time.Time `query:"to" doc:"last instant, excluded; the newest reading if absent"`
-	Step       string    `query:"step" enum:"raw" default:"raw" doc:"every reading as it was measured"`
+	Step       string    `query:"step" enum:"raw,1m,15m,1h" default:"raw" doc:"raw: every reading as it was measured; else summed up in steps that begin at full minutes, quarters or hours UTC"`
 	Quantities []string  `query:"quantities" enum:"voltage,current,power,frequency,pf,energy_wh" doc:"separated by commas; all if absent"`
 	Limit      int       `query:"limit" minimum:"1" maximum:"100000" default:"100000" doc:"readings on a page"`
 }
 
 type columns struct {
-	T           []int64 `json:"t" doc:"Unix ms"`
+	T           []int64 `json:"t" doc:"Unix ms; with a step, when it begins"`
 	Voltage     column  `json:"voltage,omitzero" doc:"V"`
 	Current     column  `json:"current,omitzero" doc:"A"`
 	Power       column  `json:"power,omitzero" doc:"W"`
@@ -37,15 +38,39 @@ type columns struct {
 	PowerFactor column  `json:"pf,omitzero"`
 	EnergyWh    column  `json:"energy_wh,omitzero" doc:"the meter's own register"`
 	Next        string  `json:"next,omitempty" doc:"where the following page is; absent on the last"`
+
+	VoltageMin     column `json:"voltage_min,omitzero" doc:"V; with a step the columns above are means by time, of energy_wh the last value"`
+	VoltageMax     column `json:"voltage_max,omitzero" doc:"V"`
+	CurrentMin     column `json:"current_min,omitzero" doc:"A"`
+	CurrentMax     column `json:"current_max,omitzero" doc:"A"`
+	PowerMin       column `json:"power_min,omitzero" doc:"W"`
+	PowerMax       column `json:"power_max,omitzero" doc:"W"`
+	FrequencyMin   column `json:"frequency_min,omitzero" doc:"Hz"`
+	FrequencyMax   column `json:"frequency_max,omitzero" doc:"Hz"`
+	PowerFactorMin column `json:"pf_min,omitzero"`
+	PowerFactorMax column `json:"pf_max,omitzero"`
+	Coverage       column `json:"coverage,omitzero" doc:"part of the step for which there are readings, 0 to 1"`
 }
 
-// of returns the column of a quantity.
-func (c *columns) of(name string) *column {
-	return map[string]*column{
-		"voltage": &c.Voltage, "current": &c.Current, "power": &c.Power,
-		"frequency": &c.Frequency, "pf": &c.PowerFactor, "energy_wh": &c.EnergyWh,
-	}[name]
+// of returns the columns of a quantity: its values, minima and maxima.
+func (c *columns) of(name string) (value, least, most *column) {
+	switch name {
+	case "voltage":
+		return &c.Voltage, &c.VoltageMin, &c.VoltageMax
+	case "current":
+		return &c.Current, &c.CurrentMin, &c.CurrentMax
+	case "power":
+		return &c.Power, &c.PowerMin, &c.PowerMax
+	case "frequency":
+		return &c.Frequency, &c.FrequencyMin, &c.FrequencyMax
+	case "pf":
+		return &c.PowerFactor, &c.PowerFactorMin, &c.PowerFactorMax
+	default: // a register only grows: its last value says it all
+		return &c.EnergyWh, nil, nil
+	}
 }
+
+var steps = map[string]time.Duration{"1m": time.Minute, "15m": 15 * time.Minute, "1h": time.Hour}
 
 func (a *api) listReadings(ctx context.Context, in *readingsRequest) (*body[columns], error) {
 	if in.To.IsZero() {
@@ -57,7 +82,15 @@ func (a *api) listReadings(ctx context.Context, in *readingsRequest) (*body[colu
 	if in.From.After(in.To) {
 		return nil, a.fail(smartmeter.NewError(smartmeter.Invalid, "query.from", "must not be after to"))
 	}
-	page, err := a.hub.Readings(ctx, smartmeter.DeviceID(in.ID), smartmeter.InstantOf(in.From), smartmeter.InstantOf(in.To), in.Limit)
+	id, from, to := smartmeter.DeviceID(in.ID), smartmeter.InstantOf(in.From), smartmeter.InstantOf(in.To)
+	if width, ok := steps[in.Step]; ok {
+		buckets, err := a.hub.Buckets(ctx, id, from, to, smartmeter.Millis(width.Milliseconds()))
+		if err != nil {
+			return nil, a.fail(err)
+		}
+		return &body[columns]{showBuckets(buckets, width, in.Quantities)}, nil
+	}
+	page, err := a.hub.Readings(ctx, id, from, to, in.Limit)
 	if err != nil {
 		return nil, a.fail(err)
 	}
@@ -85,9 +118,45 @@ func showReadings(page hub.Page, wanted []string) columns {
 				values = append(values, math.NaN())
 			}
 		}
-		*c.of(q.name) = values
+		value, _, _ := c.of(q.name)
+		*value = values
 	}
 	return c
+}
+
+func showBuckets(buckets []hub.Bucket, width time.Duration, wanted []string) columns {
+	c := columns{T: make([]int64, 0, len(buckets)), Coverage: make(column, 0, len(buckets))}
+	for _, b := range buckets {
+		c.T = append(c.T, int64(b.At))
+		c.Coverage = append(c.Coverage, float64(b.Covered)/float64(width.Milliseconds()))
+	}
+	for _, q := range quantities {
+		if len(wanted) > 0 && !slices.Contains(wanted, q.name) {
+			continue
+		}
+		value, least, most := c.of(q.name)
+		if least == nil {
+			*value = q.column(buckets, func(s hub.Summary) float64 { return float64(s.Last) })
+			continue
+		}
+		*value = q.column(buckets, func(s hub.Summary) float64 { return s.Mean })
+		*least = q.column(buckets, func(s hub.Summary) float64 { return float64(s.Min) })
+		*most = q.column(buckets, func(s hub.Summary) float64 { return float64(s.Max) })
+	}
+	return c
+}
+
+// column takes one figure of a quantity out of each bucket, in people's units.
+func (q *quantity) column(buckets []hub.Bucket, figure func(hub.Summary) float64) column {
+	values := make(column, 0, len(buckets))
+	for i := range buckets {
+		if s := buckets[i].Of[bits.TrailingZeros8(uint8(q.bit))]; s.Measured {
+			values = append(values, figure(s)/q.scale)
+		} else {
+			values = append(values, math.NaN())
+		}
+	}
+	return values
 }
 
 // following returns the address of the page that begins at next.

@@ -127,17 +127,21 @@ type quantity struct {
 	name   string
 	metric string // "" where metrics show it in another unit
 	bit    smartmeter.Quantities
-	value  func(*smartmeter.Reading) float64
+	scale  float64 // meter's steps in a unit
+	raw    func(*smartmeter.Reading) int64
 	field  func(*latest) **float64 // nil where it is shown as an integer
 }
 
+// value returns the quantity in people's unit.
+func (q *quantity) value(r *smartmeter.Reading) float64 { return float64(q.raw(r)) / q.scale }
+
 var quantities = []quantity{
-	{"voltage", "voltage_volts", smartmeter.Voltage, func(r *smartmeter.Reading) float64 { return float64(r.Voltage) / 10 }, func(l *latest) **float64 { return &l.Voltage }},
-	{"current", "current_amperes", smartmeter.Current, func(r *smartmeter.Reading) float64 { return float64(r.Current) / 1000 }, func(l *latest) **float64 { return &l.Current }},
-	{"power", "power_watts", smartmeter.Power, func(r *smartmeter.Reading) float64 { return float64(r.Power) / 10 }, func(l *latest) **float64 { return &l.Power }},
-	{"frequency", "frequency_hertz", smartmeter.Frequency, func(r *smartmeter.Reading) float64 { return float64(r.Frequency) / 10 }, func(l *latest) **float64 { return &l.Frequency }},
-	{"pf", "power_factor", smartmeter.PowerFactor, func(r *smartmeter.Reading) float64 { return float64(r.PowerFactor) / 100 }, func(l *latest) **float64 { return &l.PowerFactor }},
-	{"energy_wh", "", smartmeter.Energy, func(r *smartmeter.Reading) float64 { return float64(r.Energy) }, func(*latest) **float64 { return nil }},
+	{"voltage", "voltage_volts", smartmeter.Voltage, 10, func(r *smartmeter.Reading) int64 { return int64(r.Voltage) }, func(l *latest) **float64 { return &l.Voltage }},
+	{"current", "current_amperes", smartmeter.Current, 1000, func(r *smartmeter.Reading) int64 { return int64(r.Current) }, func(l *latest) **float64 { return &l.Current }},
+	{"power", "power_watts", smartmeter.Power, 10, func(r *smartmeter.Reading) int64 { return int64(r.Power) }, func(l *latest) **float64 { return &l.Power }},
+	{"frequency", "frequency_hertz", smartmeter.Frequency, 10, func(r *smartmeter.Reading) int64 { return int64(r.Frequency) }, func(l *latest) **float64 { return &l.Frequency }},
+	{"pf", "power_factor", smartmeter.PowerFactor, 100, func(r *smartmeter.Reading) int64 { return int64(r.PowerFactor) }, func(l *latest) **float64 { return &l.PowerFactor }},
+	{"energy_wh", "", smartmeter.Energy, 1, func(r *smartmeter.Reading) int64 { return int64(r.Energy) }, func(*latest) **float64 { return nil }},
 }
 
 // column is one quantity over many readings; NaN is absent and becomes null.
