@@ -1,103 +1,137 @@
 package chunk
 
-import "math/bits"
+import (
+	"math/bits"
+	"slices"
+)
 
-// contexts is how many statistics a column keeps: what follows small residuals
-// is coded apart from what follows large ones.
-const contexts = 8
-
-// A coder writes one column's values as their differences from a prediction, or
-// reads them back. Models call code for both directions, so that what predicts
-// for the writer and what predicts for the reader cannot drift apart.
+// A coder takes down one column's values as their differences from predictions,
+// or gives them back. Models call code for both directions, so that what
+// predicts for the writer and what predicts for the reader cannot drift apart.
 //
-// A difference becomes a token and raw bits (see token); the tokens of each
-// context are a stream of their own.
+// A difference becomes a token and raw bits, see token. Tokens are dealt out to
+// contexts, by how large the differences just before were: noise of one size
+// follows noise of that size, and each context has its own statistics.
 type coder struct {
 	reading bool
-	streams [contexts][]byte
-	raw     bitBuffer
-	failed  bool // reading only: a stream ended too early
+	diffs   []int64 // reading: room for all readings, 0 beyond count
+	next    int     // reading: the difference to give next
+	count   int     // reading: how many differences there are
 
-	// restless is a running mean of the differences' size, in sixteenths; it
-	// chooses the context.
-	restless int64
-	// jumped tells that the last difference was far beyond those before it:
-	// the signal's past says nothing any more.
-	jumped  bool
-	started bool
-
-	tokens [contexts][]byte // reading only: what streams are slices of
+	tokens [contexts][]byte // reading: parts of joined
+	joined []byte           // reading: all tokens
+	raw    bitBuffer
 }
+
+const (
+	contexts = 8
+	block    = 8 // so many differences share a context
+)
+
+// contextAfter returns the context of the block after one with the given sum of
+// folded differences, each counted as maxInSum at most.
+func contextAfter(sum uint64) int { return min(bits.Len64(sum), contexts-1) }
+
+const maxInSum = 1 << 16
 
 // begin makes c ready to write a column.
-func (c *coder) begin() {
-	c.started, c.restless = false, 0
-	for i := range c.streams {
-		c.streams[i] = c.streams[i][:0]
-	}
-	c.raw.reset(c.raw.bytes[:0])
-}
+func (c *coder) begin() { c.diffs = c.diffs[:0] }
 
 // code writes x, which was predicted to be about the given value, and returns
 // it; or reads it, and then the x passed in does not matter.
 func (c *coder) code(predicted, x int64) int64 {
-	if !c.started {
-		c.started, c.jumped = true, true
-		return c.first(x)
-	}
-	context := min(bits.Len64(uint64(c.restless)>>3), contexts-1)
-	var u uint64
 	if c.reading {
-		u = c.get(context)
-		x = predicted + unfold(u)
-	} else {
-		u = fold(x - predicted)
-		c.put(context, u)
+		x = predicted + c.diffs[c.next]
+		c.next++
+		return x
 	}
-	c.jumped = u > 64+uint64(c.restless)>>1
-	c.restless += (int64(min(u, 1<<20))<<4 - c.restless) >> 2
+	c.diffs = append(c.diffs, x-predicted)
 	return x
 }
 
-// first codes a column's first value among the raw bits: nothing predicts it,
-// and in a stream it would be the only one of its kind.
-func (c *coder) first(x int64) int64 {
-	if c.reading {
-		low := c.raw.get(32)
-		return int64(c.raw.get(32)<<32 | low)
+// split turns the differences into tokens and raw bits. The first difference is
+// put into the raw bits as a whole: nothing predicts it, and among the tokens it
+// would be the only one of its kind.
+func (c *coder) split() {
+	c.raw.clear()
+	for i := range c.tokens {
+		c.tokens[i] = c.tokens[i][:0]
 	}
-	c.raw.put(uint64(x), 32)
-	c.raw.put(uint64(x)>>32, 32)
-	return x
+	if len(c.diffs) == 0 {
+		return
+	}
+	c.raw.put(uint64(c.diffs[0]), 64)
+	sum := uint64(0)
+	for some := range slices.Chunk(c.diffs[1:], block) {
+		to := &c.tokens[contextAfter(sum)]
+		sum = 0
+		for _, d := range some {
+			u := fold(d)
+			t, n := token(u)
+			*to = append(*to, t)
+			c.raw.put(u, n)
+			sum += min(u, maxInSum)
+		}
+	}
 }
 
-func (c *coder) put(context int, u uint64) {
-	t, n := token(u)
-	c.streams[context] = append(c.streams[context], t)
-	c.raw.put(u, n)
+// join turns tokens and raw bits into differences, of at most n values, and
+// reports whether it came out even.
+func (c *coder) join(n int) bool {
+	c.next, c.count = 0, len(c.joined)
+	if len(c.raw.bytes) > 8 { // the first difference is there
+		c.count++
+	}
+	if c.count > n || c.count > 0 && len(c.raw.bytes) < 16 {
+		return false
+	}
+	c.diffs = slices.Grow(c.diffs[:0], n)[:n]
+	clear(c.diffs)
+	if c.count == 0 {
+		return true
+	}
+	c.diffs[0] = int64(c.raw.get(64))
+	if len(c.tokens[0]) == len(c.joined) && onlyZeros(c.joined) {
+		return c.raw.spent()
+	}
+	return c.joinBlocks(c.diffs[1:c.count]) && c.raw.spent()
 }
 
-func (c *coder) get(context int) uint64 {
-	s := c.streams[context]
-	if len(s) == 0 {
-		c.failed = true
-		return 0
+func (c *coder) joinBlocks(diffs []int64) bool {
+	sum := uint64(0)
+	for some := range slices.Chunk(diffs, block) {
+		from := &c.tokens[contextAfter(sum)]
+		if len(*from) < len(some) {
+			return false
+		}
+		sum = 0
+		for i, t := range (*from)[:len(some)] {
+			m := &meanings[t]
+			u := m.least + c.raw.get(int(m.bits))
+			some[i] = unfold(u)
+			sum += min(u, maxInSum)
+		}
+		*from = (*from)[len(some):]
 	}
-	c.streams[context] = s[1:]
-	t := s[0]
-	if t < direct {
-		return uint64(t)
-	}
-	n := int(t-direct)>>2 + 2
-	return uint64(4|t&3)<<n | c.raw.get(n)
+	return true
 }
 
-// direct is the number of values that are their own token.
+func onlyZeros(tokens []byte) bool {
+	for _, t := range tokens {
+		if t != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// direct is how many numbers are their own token.
 const direct = 16
 
-// token splits u into a token and n low bits. Below 16, u is its own token. Above, the
-// token is 16 + 4*(b-4) + m, where b is the place of u's highest bit and m the
-// two bits below it; what is below those is noise and stays as it is.
+// token splits u into a token and its n low bits. Below 16, u is its own token
+// and n is 0. Above, the token is 16 + 4*(b-4) + m, where b is the place of u's
+// highest bit and m are the two bits below it; the n = b-2 bits below those are
+// noise.
 func token(u uint64) (t byte, n int) {
 	if u < direct {
 		return byte(u), 0
@@ -106,68 +140,26 @@ func token(u uint64) (t byte, n int) {
 	return byte(direct + 4*(b-4) + int(u>>(b-2)&3)), b - 2
 }
 
+// meanings is token the other way round: the least u of each token, and the
+// number of bits to add.
+var meanings = func() (m [256]struct {
+	least uint64
+	bits  uint8
+},
+) {
+	for t := range uint64(len(m)) {
+		if t < direct {
+			m[t].least = t
+			continue
+		}
+		m[t].bits = uint8((t-direct)/4 + 2)
+		m[t].least = (4 | t&3) << m[t].bits
+	}
+	return m
+}()
+
 // fold maps small differences of either sign to small numbers: 0, -1, 1, -2 to
 // 0, 1, 2, 3.
 func fold(d int64) uint64 { return uint64(d<<1) ^ uint64(d>>63) }
 
 func unfold(u uint64) int64 { return int64(u>>1) ^ -int64(u&1) }
-
-// bitBuffer is a string of bits, the lowest of each byte first.
-type bitBuffer struct {
-	bytes []byte
-	next  int // reading: the byte to load next
-	word  uint64
-	held  int // bits in word
-	over  bool
-}
-
-func (b *bitBuffer) reset(p []byte) { *b = bitBuffer{bytes: p} }
-
-// put appends the n low bits of u, n at most 61.
-func (b *bitBuffer) put(u uint64, n int) {
-	if n > 32 {
-		b.put(u, 32)
-		u, n = u>>32, n-32
-	}
-	b.word |= (u & (1<<n - 1)) << b.held
-	for b.held += n; b.held >= 8; b.held -= 8 {
-		b.bytes = append(b.bytes, byte(b.word))
-		b.word >>= 8
-	}
-}
-
-// finish appends the last bits, filled up with zeros.
-func (b *bitBuffer) finish() []byte {
-	if b.held > 0 {
-		b.bytes = append(b.bytes, byte(b.word))
-		b.word, b.held = 0, 0
-	}
-	return b.bytes
-}
-
-// get returns the next n bits, n at most 61.
-func (b *bitBuffer) get(n int) uint64 {
-	if n > 32 {
-		low := b.get(32)
-		return low | b.get(n-32)<<32
-	}
-	for b.held < n {
-		if b.next == len(b.bytes) {
-			b.over = true
-			return 0
-		}
-		b.word |= uint64(b.bytes[b.next]) << b.held
-		b.next++
-		b.held += 8
-	}
-	u := b.word & (1<<n - 1)
-	b.word >>= n
-	b.held -= n
-	return u
-}
-
-// spent reports whether all was read: nothing is left but less than a byte of
-// zeros.
-func (b *bitBuffer) spent() bool {
-	return !b.over && b.next == len(b.bytes) && b.held < 8 && b.word == 0
-}

@@ -44,13 +44,14 @@ func (d *Decoder) unpack(p []byte, want columnSet) (Header, error) {
 		return h, err
 	}
 	switch {
-	case h.Codec == codecColumns && h.Revision == 1 && h.Schema == schemaPZEM:
+	case h.Codec == codecColumns && h.Revision == revisionColumns && h.Schema == schemaPZEM:
 		return h, d.unpackColumns(p[headerSize:], &h, want)
 	default:
 		return h, fmt.Errorf("%w (codec %d.%d, schema %d)", ErrUnknownCodec, h.Codec, h.Revision, h.Schema)
 	}
 }
 
+// unpackColumns reads codec 1: the lengths of all columns, then the columns.
 func (d *Decoder) unpackColumns(body []byte, h *Header, want columnSet) error {
 	r := reader{p: body}
 	var lengths [columns]int
@@ -72,18 +73,21 @@ func (d *Decoder) unpackColumns(body []byte, h *Header, want columnSet) error {
 			want |= way[k].needs(k)
 		}
 	}
-	d.table.resize(h.Count)
 	for k := range columns {
-		if !want.has(k) {
-			continue
-		}
-		d.coder.open(packed[k].p, h.Count, &d.scratch)
-		d.table.walk(&d.coder, k, way[k])
-		if !d.coder.spent() || !d.table.valid(k) {
-			return fmt.Errorf("%w: its %s cannot be read", ErrCorrupt, k)
+		if want.has(k) && !d.unpackColumn(k, way[k], packed[k].p, h.Count) {
+			return fmt.Errorf("%w: its column of %s cannot be read", ErrCorrupt, k)
 		}
 	}
 	return d.table.agrees(h)
+}
+
+func (d *Decoder) unpackColumn(k column, m mode, p []byte, n int) bool {
+	if !d.coder.open(p, n, &d.scratch) {
+		return false
+	}
+	d.table.make(k, n)
+	d.table.walk(&d.coder, k, m)
+	return d.coder.next == d.coder.count && d.table.valid(k)
 }
 
 // limits are the least and the most that a column may hold.
@@ -104,12 +108,12 @@ func (k column) limits() (least, most int64) {
 
 // valid reports whether a column holds nothing that its type cannot.
 func (t *table) valid(k column) bool {
-	low, high := int64(0), int64(0)
-	for _, x := range t.col[k] {
-		low, high = min(low, x), max(high, x)
-	}
 	least, most := k.limits()
-	return low >= least && high <= most
+	within := int64(0) // negative as soon as one of the differences is
+	for _, x := range t.col[k] {
+		within |= (x - least) | (most - x)
+	}
+	return within >= 0 || k == colEnergy
 }
 
 // agrees compares what the table says of itself with the header.
@@ -128,9 +132,9 @@ func (t *table) agrees(h *Header) error {
 		}
 	}
 	first, last := smartmeter.Instant(0), smartmeter.Instant(0)
-	if t.n > 0 {
+	if n := len(at); n > 0 {
 		first = h.Day.Midnight() + smartmeter.Instant(at[0])
-		last = h.Day.Midnight() + smartmeter.Instant(at[t.n-1])
+		last = h.Day.Midnight() + smartmeter.Instant(at[n-1])
 	}
 	if first != h.First || last != h.Last || smartmeter.Quantities(has) != h.Quantities {
 		return fmt.Errorf("%w: its readings are not those of the header", ErrCorrupt)

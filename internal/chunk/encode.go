@@ -73,7 +73,7 @@ func compare(a, b *smartmeter.Reading) int {
 
 // describe sets what of the header follows from the readings.
 func (h *Header) describe(readings []smartmeter.Reading) {
-	h.Codec, h.Revision, h.Schema = codecColumns, 1, schemaPZEM
+	h.Codec, h.Revision, h.Schema = codecColumns, revisionColumns, schemaPZEM
 	h.Count, h.Quantities, h.First, h.Last = len(readings), 0, 0, 0
 	for i := range readings {
 		h.Quantities |= readings[i].Has
@@ -87,8 +87,7 @@ func (h *Header) describe(readings []smartmeter.Reading) {
 // pack packs a column in each way there is for it and keeps the shortest.
 func (e *Encoder) pack(k column) error {
 	e.packed[k] = e.packed[k][:0]
-	for _, m := range ways(k) {
-		m.step = e.table.usualStep(k)
+	for _, m := range e.table.ways(k) {
 		e.coder.begin()
 		e.table.walk(&e.coder, k, m)
 		var err error

@@ -94,6 +94,13 @@ const (
 	headerSize    = 108
 )
 
+// What a header may say of the codec; none of these numbers is ever used again.
+const (
+	codecColumns    = 1 // columns of differences, in finite state entropy coding
+	revisionColumns = 1
+	schemaPZEM      = 1 // the quantities and units of a PZEM-004T
+)
+
 const magic = "SMch"
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)

@@ -1,231 +1,179 @@
 package chunk
 
-import (
-	"encoding/binary"
-	"slices"
+import "github.com/iot-smart-meter/smartmeter"
 
-	"github.com/iot-smart-meter/smartmeter"
-)
+// The models. Each walks along a column and lets the coder take down, or give
+// back, every value, with a prediction made from nothing but what a reader
+// already knows by then. All arithmetic is of 64-bit integers that wrap around
+// and divisions that round towards zero: a prediction may be nonsense, but it
+// is the same nonsense on every machine.
 
-// What the first byte of a chunk's header after the magic may be.
-const (
-	codecColumns = 1
-	schemaPZEM   = 1
-)
-
-// mode is the way in which a column is predicted. It is kept as one byte, the
-// model times 16 plus the shift, and for the times the step as a uvarint.
-type mode struct {
-	model byte
-	shift uint  // how slowly a prediction follows: by 1/2^shift of what it missed
-	step  int64 // milliseconds between samples
-}
-
-const (
-	fromPast    = 0 // from the column's own past
-	fromColumns = 1 // from other columns, too
-	maxShift    = 4
-)
-
-func ways(k column) []mode {
-	all := []mode{{shift: 0}, {shift: 1}, {shift: 2}, {shift: 3}, {shift: 4}}
-	switch k {
-	case colTime, colVoltage, colPower, colFrequency:
-		return all
-	case colCurrent:
-		for _, m := range all {
-			m.model = fromColumns
-			all = append(all, m)
-		}
-		return all
-	case colPowerFactor, colEnergy:
-		return []mode{{}, {model: fromColumns}}
-	default:
-		return []mode{{}}
-	}
-}
-
-// append appends m as the mode of a column.
-func (m mode) append(p []byte, k column) []byte {
-	p = append(p, m.model<<4|byte(m.shift))
-	if k == colTime {
-		p = binary.AppendUvarint(p, uint64(m.step))
-	}
-	return p
-}
-
-// mode reads what append has appended.
-func (r *reader) mode(k column) mode {
-	b := r.byte()
-	m := mode{model: b >> 4, shift: uint(b & 15)}
-	if k == colTime {
-		m.step = int64(r.length(dayMillis))
-	}
-	if m.shift > maxShift || m.model > fromColumns || m.model == fromColumns && m.needs(k) == 0 {
-		r.failed = true
-	}
-	return m
-}
-
-// needs returns the columns that one is predicted from.
-func (m mode) needs(k column) columnSet {
-	if m.model != fromColumns {
-		return 0
-	}
-	switch k {
-	case colCurrent:
-		return 1<<colVoltage | 1<<colPower
-	case colPowerFactor:
-		return 1<<colVoltage | 1<<colPower | 1<<colCurrent
-	case colEnergy:
-		return 1 << colPower
-	default:
-		return 0
-	}
-}
-
-// walk takes c along a column, in the way m.
+// walk takes c along column k in the way m.
 func (t *table) walk(c *coder, k column, m mode) {
 	switch {
 	case k == colSeq:
 		t.sequence(c)
 	case k == colTime:
-		t.times(c, m.step, m.shift)
+		t.times(c, m)
 	case k.quantity() == 0:
 		t.plain(c, k)
 	case m.model == fromPast:
 		t.smooth(c, k, m.shift)
-	case k == colCurrent:
-		t.current(c, m.shift)
 	case k == colPowerFactor:
 		t.powerFactor(c)
 	case k == colEnergy:
 		t.energy(c)
+	default:
+		t.proportional(c, k, m.shift)
 	}
-}
-
-// usualStep returns the median distance of the readings, 0 for other columns than
-// the times.
-func (t *table) usualStep(k column) int64 {
-	if k != colTime || t.n < 2 {
-		return 0
-	}
-	var apart []int64
-	for i := 1; i < t.n; i++ {
-		apart = append(apart, t.col[colTime][i]-t.col[colTime][i-1])
-	}
-	slices.Sort(apart)
-	return apart[len(apart)/2]
 }
 
 // plain predicts that a value stays as it was.
 func (t *table) plain(c *coder, k column) {
-	col, before := t.col[k], int64(0)
+	col, x := t.col[k], int64(0)
 	for i := range col {
-		before = c.code(before, col[i])
-		col[i] = before
+		x = c.code(x, col[i])
+		col[i] = x
 	}
 }
 
 // sequence predicts that a node which numbers its samples adds one.
 func (t *table) sequence(c *coder) {
 	seq, boot := t.col[colSeq], t.col[colBoot]
-	before := int64(0)
+	x := int64(0)
 	for i := range seq {
 		if boot[i] != 0 {
-			before++
+			x++
 		}
-		before = c.code(before, seq[i])
-		seq[i] = before
+		x = c.code(x, seq[i])
+		seq[i] = x
 	}
 }
 
-// times predicts the next point of the grid on which the node samples.
-func (t *table) times(c *coder, step int64, shift uint) {
-	at, seq := t.col[colTime], t.col[colSeq]
-	grid, before, apart := int64(0), int64(0), int64(0)
+// times predicts the next point of the grid on which the node samples: one step
+// for each number of the sequence.
+func (t *table) times(c *coder, m mode) {
+	at, seq, boot := t.col[colTime], t.col[colSeq], t.col[colBoot]
+	g := grid{step: m.step, shift: m.shift}
 	for i := range at {
 		steps := int64(1)
-		if i > 0 {
-			if s := seq[i] - seq[i-1]; s > 1 && s < 1<<16 {
-				steps = s
-			}
+		if i > 0 && boot[i] == boot[i-1] && seq[i] > seq[i-1] {
+			steps = seq[i] - seq[i-1]
 		}
-		grid += step * steps << 8
-		predicted := (grid + 128) >> 8
-		x := c.code(predicted, at[i])
-		at[i] = x
-		if c.jumped {
-			grid = x << 8
-		} else {
-			grid += (x<<8 - grid) >> shift
-		}
-		last := apart
-		apart = (x - before) / steps
-		if off(apart, step, step) && !off(apart, last, step) && apart > 0 {
-			step = apart
-		}
-		before = x
+		g.level += g.step * steps << 8
+		at[i] = c.code(g.point(), at[i])
+		g.take(at[i], steps)
 	}
 }
 
-func off(a, b, step int64) bool {
-	d := a - b
-	return max(d, -d) > step>>3
+// grid is where samples are expected.
+type grid struct {
+	step  int64
+	shift uint
+	level int64 // the point in 256ths of a millisecond
+	last  int64 // the time before
+	apart int64 // its distance from the one before it, per step
 }
 
-// smooth predicts the smoothed past of a value.
+func (g *grid) point() int64 { return (g.level + 128) >> 8 }
+
+// take lets the grid follow a sample that was taken at the given time, so many
+// steps after the one before: far off, it begins anew there; and twice the same
+// new distance is a new step.
+func (g *grid) take(at, steps int64) {
+	if missed := at - g.point(); 2*abs(missed) > g.step {
+		g.level = at << 8
+	} else {
+		g.level += (at<<8 - g.level) >> g.shift
+	}
+	apart := at - g.last
+	if steps > 1 {
+		apart /= steps
+	}
+	if apart > 0 && 8*abs(apart-g.step) > g.step && 8*abs(apart-g.apart) <= g.step {
+		g.step = apart
+	}
+	g.last, g.apart = at, apart
+}
+
+func abs(x int64) int64 { return max(x, -x) }
+
+// smooth predicts the smoothed past.
 func (t *table) smooth(c *coder, k column, shift uint) {
 	col, has, q := t.col[k], t.col[colHas], int64(k.quantity())
-	s, x := int64(0), int64(0)
+	f, x := follower{shift: shift}, int64(0)
 	for i := range col {
 		if has[i]&q != 0 {
-			x = c.code((s+128)>>8, col[i])
-			if c.jumped {
-				s = x << 8
-			} else {
-				s += (x<<8 - s) >> shift
+			predicted := (f.level + 128) >> 8
+			x = c.code(predicted, col[i])
+			f.take(x<<8, x-predicted)
+		}
+		col[i] = x
+	}
+}
+
+// follower follows a value by a part of what it missed, and at once where it
+// missed by far more than lately.
+type follower struct {
+	shift    uint
+	level    int64
+	restless uint64 // a running mean of the folded misses, in sixteenths
+}
+
+// take follows a prediction that missed by so much and would have been right
+// with the given level.
+func (f *follower) take(level, missed int64) {
+	u := fold(missed)
+	if u > 64+f.restless>>1 {
+		f.level = level
+	} else {
+		f.level += (level - f.level) >> f.shift
+	}
+	f.restless += min(u, 1<<20)<<2 - f.restless>>2
+}
+
+// proportional predicts power from the square of the voltage, as a heating
+// element draws it, and current from apparent power. What follows is the factor
+// between them, in 4096ths. Where it is not known, the value before is the
+// prediction.
+func (t *table) proportional(c *coder, k column, shift uint) {
+	col, has, q := t.col[k], t.col[colHas], int64(k.quantity())
+	f, x := follower{shift: shift}, int64(0)
+	for i := range col {
+		if has[i]&q != 0 {
+			predicted := x
+			over, under := t.proportion(k, i)
+			if f.level != 0 && over > 0 && under > 0 {
+				predicted = (over*f.level/under + 1<<11) >> 12
+			}
+			x = c.code(predicted, col[i])
+			if over > 0 && under > 0 {
+				f.take((x*under<<12)/over, x-predicted)
 			}
 		}
 		col[i] = x
 	}
 }
 
-// current predicts I = P / (V * PF)
-func (t *table) current(c *coder, shift uint) {
-	cur, p, v, has := t.col[colCurrent], t.col[colPower], t.col[colVoltage], t.col[colHas]
-	r, x := int64(0), int64(0)
-	for i := range cur {
-		if has[i]&int64(smartmeter.Current) != 0 {
-			predicted := x
-			usable := p[i] > 0 && v[i] > 0
-			if usable && r != 0 {
-				predicted = (p[i]*r/v[i] + 1<<11) >> 12
-			}
-			x = c.code(predicted, cur[i])
-			if usable {
-				now := x * v[i] << 12 / p[i]
-				if c.jumped || r == 0 {
-					r = now
-				} else {
-					r += (now - r) >> shift
-				}
-			}
-		}
-		cur[i] = x
+// proportion returns the fraction which column k is proportional to.
+func (t *table) proportion(k column, i int) (over, under int64) {
+	v := t.col[colVoltage][i]
+	if k == colPower {
+		return v * v, 1 << 12
 	}
+	return t.col[colPower][i], v
 }
 
+// powerFactor predicts P / (V * I), rounded to hundredths.
 func (t *table) powerFactor(c *coder) {
-	pf, cur, p, v, has := t.col[colPowerFactor], t.col[colCurrent], t.col[colPower], t.col[colVoltage], t.col[colHas]
+	pf, has := t.col[colPowerFactor], t.col[colHas]
+	v, cur, p := t.col[colVoltage], t.col[colCurrent], t.col[colPower]
 	x := int64(0)
 	for i := range pf {
 		if has[i]&int64(smartmeter.PowerFactor) != 0 {
-			predicted := x
-			if s := v[i] * cur[i]; s > 0 {
-				predicted = (p[i]*100_000 + s/2) / s
-			} else if s == 0 {
-				predicted = 0
+			predicted := int64(0)
+			if apparent := v[i] * cur[i]; apparent > 0 {
+				predicted = (p[i]*100_000 + apparent/2) / apparent
 			}
 			x = c.code(predicted, pf[i])
 		}
@@ -233,8 +181,12 @@ func (t *table) powerFactor(c *coder) {
 	}
 }
 
-const perWattHour = 36_000_000 // dW*ms
+// perWattHour is 1 Wh in steps of 0.1 W times 1 ms.
+const perWattHour = 36_000_000
 
+// energy predicts the register from the integral of the power. What of it does
+// not make a watt-hour yet is corrected whenever the register steps at another
+// moment than expected.
 func (t *table) energy(c *coder) {
 	e, p, at, has := t.col[colEnergy], t.col[colPower], t.col[colTime], t.col[colHas]
 	x, rest := int64(0), int64(perWattHour/2)
@@ -243,16 +195,13 @@ func (t *table) energy(c *coder) {
 			rest += (p[i] + p[i-1]) * (at[i] - at[i-1]) / 2
 		}
 		if has[i]&int64(smartmeter.Energy) != 0 {
-			if uint64(rest) >= perWattHour {
-				more := rest / perWattHour
-				x += more
-				rest -= more * perWattHour
-			}
-			predicted := x
+			predicted := x + rest/perWattHour
+			rest %= perWattHour
 			x = c.code(predicted, e[i])
-			if x > predicted {
+			switch {
+			case x > predicted:
 				rest = 0
-			} else if x < predicted {
+			case x < predicted:
 				rest = perWattHour - 1
 			}
 		}

@@ -66,14 +66,13 @@ func (r *reader) stream(dst []byte, n int, s *fse.Scratch) []byte {
 			return dst
 		}
 		// The limit is checked every 256 tokens, and must not be met by n.
-		s.Out, s.DecompressLimit = dst, n+1
+		s.DecompressLimit = n + 1
 		tokens, err := fse.Decompress(block, s)
-		s.Out = nil
 		if err != nil || len(tokens) != n {
 			r.failed = true
 			return dst
 		}
-		return tokens
+		return append(dst, tokens...)
 	default:
 		r.failed = true
 		return dst

@@ -1,8 +1,11 @@
 package chunk
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"testing"
+
+	"github.com/iot-smart-meter/smartmeter"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -46,6 +49,13 @@ func BenchmarkDecode(b *testing.B) {
 			_, out, _ = d.DecodeOnly(p, 4, out)
 		}
 	})
+	for _, q := range []smartmeter.Quantities{0, 1, 2, 4, 8, 16, 32} {
+		b.Run(fmt.Sprint("q", q), func(b *testing.B) {
+			for b.Loop() {
+				_, out, _ = d.DecodeOnly(p, q, out)
+			}
+		})
+	}
 	b.Run("encode", func(b *testing.B) {
 		for b.Loop() {
 			p, _ = e.Encode(p[:0], Header{Day: testDay}, rs)

@@ -19,17 +19,18 @@ const (
 // their length before them, one byte that tells which contexts were used, and
 // their streams.
 func (c *coder) appendColumn(dst []byte, s *fse.Scratch) ([]byte, error) {
+	c.split()
 	raw := c.raw.finish()
 	dst = binary.AppendUvarint(dst, uint64(len(raw)))
 	dst = append(dst, raw...)
 	var used byte
-	for i, tokens := range c.streams {
+	for i, tokens := range c.tokens {
 		if len(tokens) > 0 {
 			used |= 1 << i
 		}
 	}
 	dst = append(dst, used)
-	for _, tokens := range c.streams {
+	for _, tokens := range c.tokens {
 		var err error
 		if dst, err = appendStream(dst, tokens, s); err != nil {
 			return nil, err
@@ -61,32 +62,25 @@ func appendStream(dst, tokens []byte, s *fse.Scratch) ([]byte, error) {
 	return append(dst, block...), nil
 }
 
-// open makes c ready to read the column p, of at most n values. What is wrong
-// with it, spent tells in the end.
-func (c *coder) open(p []byte, n int, s *fse.Scratch) {
-	c.reading, c.started, c.restless = true, false, 0
+// open makes c ready to read the column p, of at most n values, and reports
+// whether it is in order so far.
+func (c *coder) open(p []byte, n int, s *fse.Scratch) bool {
+	c.reading = true
 	r := reader{p: p}
-	c.raw.reset(r.bytes(r.length(len(p))))
+	c.raw.load(r.bytes(r.length(len(p))))
 	used := r.byte()
-	for i := range c.streams {
-		c.streams[i] = nil
-		if used>>i&1 == 0 {
-			continue
+	c.joined = c.joined[:0]
+	var end [contexts]int
+	for i := range end {
+		if used>>i&1 != 0 {
+			c.joined = r.stream(c.joined, r.length(n-len(c.joined)), s)
 		}
-		k := r.length(n)
-		n -= k
-		c.tokens[i] = r.stream(c.tokens[i][:0], k, s)
-		c.streams[i] = c.tokens[i]
+		end[i] = len(c.joined)
 	}
-	c.failed = r.failed || len(r.p) > 0
-}
-
-// spent reports whether a column was read without a failure and to its end.
-func (c *coder) spent() bool {
-	for _, tokens := range c.streams {
-		if len(tokens) > 0 {
-			return false
-		}
+	start := 0
+	for i := range end {
+		c.tokens[i] = c.joined[start:end[i]]
+		start = end[i]
 	}
-	return !c.failed && c.raw.spent()
+	return !r.failed && len(r.p) == 0 && c.join(n)
 }

@@ -32,26 +32,18 @@ var columnNames = [columns]string{
 
 func (k column) String() string { return columnNames[k] }
 
-// quantity returns the quantity that a column holds, 0 for those which tell
-// what and when a reading is.
-func (k column) quantity() smartmeter.Quantities {
-	switch k {
-	case colVoltage:
-		return smartmeter.Voltage
-	case colPower:
-		return smartmeter.Power
-	case colCurrent:
-		return smartmeter.Current
-	case colPowerFactor:
-		return smartmeter.PowerFactor
-	case colEnergy:
-		return smartmeter.Energy
-	case colFrequency:
-		return smartmeter.Frequency
-	default:
-		return 0
-	}
+// quantities are what the columns hold; 0 for those which tell what and when a
+// reading is.
+var quantities = [columns]smartmeter.Quantities{
+	colVoltage:     smartmeter.Voltage,
+	colPower:       smartmeter.Power,
+	colCurrent:     smartmeter.Current,
+	colPowerFactor: smartmeter.PowerFactor,
+	colEnergy:      smartmeter.Energy,
+	colFrequency:   smartmeter.Frequency,
 }
+
+func (k column) quantity() smartmeter.Quantities { return quantities[k] }
 
 // columnSet is a set of columns, one bit each.
 type columnSet uint16
@@ -74,21 +66,16 @@ func columnsOf(q smartmeter.Quantities) columnSet {
 
 // table is a day's readings, turned by a quarter. Where a reading lacks a
 // quantity, its column repeats the value before.
-type table struct {
-	n   int
-	col [columns][]int64
-}
+type table struct{ col [columns][]int64 }
 
-func (t *table) resize(n int) {
-	t.n = n
-	for k := range t.col {
-		t.col[k] = slices.Grow(t.col[k][:0], n)[:n]
-	}
-}
+// make makes room for n values in column k.
+func (t *table) make(k column, n int) { t.col[k] = slices.Grow(t.col[k][:0], n)[:n] }
 
 // fill takes over the readings; times count from midnight.
 func (t *table) fill(readings []smartmeter.Reading, midnight smartmeter.Instant) {
-	t.resize(len(readings))
+	for k := range columns {
+		t.make(k, len(readings))
+	}
 	for i := range readings {
 		r := &readings[i]
 		t.col[colTiming][i] = int64(r.Timing)
@@ -107,25 +94,32 @@ func (t *table) fill(readings []smartmeter.Reading, midnight smartmeter.Instant)
 
 // readings appends what fill took over, as far as it is wanted.
 func (t *table) readings(dst []smartmeter.Reading, midnight smartmeter.Instant, want smartmeter.Quantities) []smartmeter.Reading {
-	dst = slices.Grow(dst, t.n)[:t.n]
+	at, timing, boot := t.col[colTime], t.col[colTiming], t.col[colBoot]
+	dst = slices.Grow(dst, len(at))[:len(at)]
 	for i := range dst {
 		r := &dst[i]
-		*r = smartmeter.Reading{
-			At:     midnight + smartmeter.Instant(t.col[colTime][i]),
-			Timing: smartmeter.Timing(t.col[colTiming][i]),
-			Boot:   smartmeter.BootID(t.col[colBoot][i]),
-			Seq:    uint32(t.col[colSeq][i]),
-		}
-		all := smartmeter.Measurement{
-			Has:         smartmeter.Quantities(t.col[colHas][i]) & want,
-			Voltage:     smartmeter.Decivolt(t.col[colVoltage][i]),
-			Current:     smartmeter.Milliamp(t.col[colCurrent][i]),
-			Power:       smartmeter.Deciwatt(t.col[colPower][i]),
-			Energy:      smartmeter.WattHour(t.col[colEnergy][i]),
-			Frequency:   smartmeter.Decihertz(t.col[colFrequency][i]),
-			PowerFactor: smartmeter.Hundredth(t.col[colPowerFactor][i]),
-		}
-		r.Measurement = measured(all)
+		has := smartmeter.Quantities(t.col[colHas][i]) & want
+		r.Node, r.Channel = "", 0
+		r.At = midnight + smartmeter.Instant(at[i])
+		r.Timing = smartmeter.Timing(timing[i])
+		r.Boot = smartmeter.BootID(boot[i])
+		r.Seq = uint32(t.col[colSeq][i])
+		r.Has = has
+		r.Voltage = smartmeter.Decivolt(t.value(colVoltage, i, has))
+		r.Current = smartmeter.Milliamp(t.value(colCurrent, i, has))
+		r.Power = smartmeter.Deciwatt(t.value(colPower, i, has))
+		r.Energy = smartmeter.WattHour(t.value(colEnergy, i, has))
+		r.Frequency = smartmeter.Decihertz(t.value(colFrequency, i, has))
+		r.PowerFactor = smartmeter.Hundredth(t.value(colPowerFactor, i, has))
 	}
 	return dst
+}
+
+// value returns what a column holds for reading i, 0 if it is not among what
+// the reading has.
+func (t *table) value(k column, i int, has smartmeter.Quantities) int64 {
+	if has&k.quantity() == 0 {
+		return 0
+	}
+	return t.col[k][i]
 }
