@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -22,21 +21,30 @@ import (
 
 // systemConfig is what a running hub is made of.
 type systemConfig struct {
-	dataDir    string
-	http, mqtt net.Listener
+	dataDir string
+	http    net.Listener
+	// mqtt is where the embedded broker listens, external the broker that takes
+	// its place: one of them is nil.
+	mqtt     net.Listener
+	external *bus.External
 	// describe tells what new devices are; nil names them after their ids.
 	describe func(smartmeter.DeviceID) (smartmeter.Device, bool)
 	log      *slog.Logger
 }
 
-// system is a running hub: store, broker, hub and HTTP server, wired.
+// system is a running hub: store, bus, hub and HTTP server, wired.
 type system struct {
 	hub    *hub.Hub
 	store  *store.Store
-	broker *mqtt.Broker
-	bus    *bus.Embedded
+	bus    runningBus
 	server *http.Server
 	cfg    systemConfig
+}
+
+// runningBus carries messages until ctx ends.
+type runningBus interface {
+	hub.Bus
+	Run(ctx context.Context) error
 }
 
 // newSystem builds a hub that listens on cfg's addresses once it runs. The
@@ -52,9 +60,8 @@ func newSystem(ctx context.Context, cfg systemConfig) (_ *system, err error) {
 	if err != nil {
 		return nil, err
 	}
-	s.broker = mqtt.New(mqtt.Config{Logger: cfg.log})
-	s.bus = bus.NewEmbedded(s.broker)
-	if err := s.bus.Restore(ctx, s.store); err != nil {
+	s.bus, err = s.chooseBus(ctx)
+	if err != nil {
 		return nil, err
 	}
 	s.hub, err = hub.New(ctx, hub.Config{Bus: s.bus, Store: s.store, Describe: cfg.describe, Logger: cfg.log})
@@ -72,6 +79,16 @@ func newSystem(ctx context.Context, cfg systemConfig) (_ *system, err error) {
 	return s, nil
 }
 
+// chooseBus returns the external broker's bus, or else the embedded broker's.
+func (s *system) chooseBus(ctx context.Context) (runningBus, error) {
+	if s.cfg.external != nil {
+		return s.cfg.external, nil
+	}
+	broker := mqtt.New(mqtt.Config{Logger: s.cfg.log})
+	b := &embeddedBus{Embedded: bus.NewEmbedded(broker), broker: broker, door: s.cfg.mqtt, memory: s.store}
+	return b, b.Restore(ctx, s.store)
+}
+
 // shutdownTime is what requests under way have left when the hub stops.
 const shutdownTime = time.Second
 
@@ -80,46 +97,68 @@ const shutdownTime = time.Second
 // store last.
 func (s *system) run(ctx context.Context) error {
 	parts, ctx := errgroup.WithContext(ctx)
+	carrying, stopCarrying := context.WithCancel(context.WithoutCancel(ctx))
 	parts.Go(func() error { return s.hub.Run(ctx) })
-	parts.Go(func() error { return s.broker.Serve(s.cfg.mqtt) })
+	parts.Go(func() error { return s.bus.Run(carrying) })
 	parts.Go(func() error {
 		if err := s.server.Serve(s.cfg.http); !errors.Is(err, http.ErrServerClosed) {
 			return err
 		}
 		return nil
 	})
-	parts.Go(func() error { return s.bus.Keep(ctx, s.store, changesOnEveryBeat) })
 	parts.Go(func() error {
 		<-ctx.Done()
-		return s.stopServing()
+		s.stopServing()
+		stopCarrying()
+		return nil
 	})
 	return errors.Join(parts.Wait(), s.close())
 }
 
-func (s *system) stopServing() error {
+func (s *system) stopServing() {
 	ctx, cancel := context.WithTimeout(context.Background(), shutdownTime)
 	defer cancel()
 	if err := s.server.Shutdown(ctx); err != nil {
 		s.server.Close() // whoever is left had its time
 	}
-	return s.broker.Close()
 }
 
 // close releases what newSystem took, as far as it came.
 func (s *system) close() error {
 	var errs []error
-	if s.broker != nil {
-		errs = append(errs, s.broker.Close())
-	}
 	if s.store != nil {
 		errs = append(errs, s.store.Close())
 	}
 	for _, l := range []net.Listener{s.cfg.http, s.cfg.mqtt} {
+		if l == nil {
+			continue
+		}
 		if err := l.Close(); !errors.Is(err, net.ErrClosed) {
 			errs = append(errs, err)
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// embeddedBus is the bus with the broker that it goes through, and where that
+// remembers what it retains.
+type embeddedBus struct {
+	*bus.Embedded
+	broker *mqtt.Broker
+	door   net.Listener
+	memory *store.Store
+}
+
+// Run serves MQTT clients until ctx ends.
+func (b *embeddedBus) Run(ctx context.Context) error {
+	parts, ctx := errgroup.WithContext(ctx)
+	parts.Go(func() error { return b.broker.Serve(b.door) })
+	parts.Go(func() error { return b.Keep(ctx, b.memory, changesOnEveryBeat) })
+	parts.Go(func() error {
+		<-ctx.Done()
+		return b.broker.Close()
+	})
+	return parts.Wait()
 }
 
 // changesOnEveryBeat are the topics whose retained messages are not kept over a
@@ -131,5 +170,9 @@ func changesOnEveryBeat(topic string) bool {
 // ready is the line that says that the hub serves, for people, scripts and
 // systemd.
 func (s *system) ready() string {
-	return fmt.Sprintf("ready http=%s mqtt=%s", s.cfg.http.Addr(), s.cfg.mqtt.Addr())
+	line := "ready http=" + s.cfg.http.Addr().String()
+	if s.cfg.mqtt != nil {
+		line += " mqtt=" + s.cfg.mqtt.Addr().String()
+	}
+	return line
 }
