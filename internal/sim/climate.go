@@ -2,167 +2,187 @@ package sim
 
 import "math/rand/v2"
 
-// microkelvin is a temperature in millionths of a degree Celsius, or a
-// difference of two.
-type microkelvin int64
-
-const degree microkelvin = 1_000_000
-
-// body is something that is kept warm or cold by a thermostat.
-type body struct {
-	temperature microkelvin
-	low, high   microkelvin // where the thermostat switches
-	// inertia is how slowly it follows what surrounds it: in one second by one
-	// part in so many of the difference.
-	inertia microkelvin
-	// effect is what a second of heating adds; negative cools.
-	effect microkelvin
-	// rest is for how many seconds it is not started again.
-	rest int
-
-	active bool
-	idle   int // seconds since it was last active
-}
-
-// bodyAt returns b with a temperature somewhere within its band.
-func bodyAt(r *rand.Rand, b body) body {
-	b.temperature = b.low + microkelvin(r.Int64N(int64(b.high-b.low)))
-	b.active = r.IntN(3) == 0
-	b.idle = b.rest
-	return b
-}
-
-// hold lets a second pass and reports whether heating or cooling is on.
-func (b *body) hold(ambient microkelvin, powered bool) bool {
-	b.temperature += (ambient - b.temperature) / b.inertia
-	wanted := b.active
-	switch {
-	case b.temperature <= b.low:
-		wanted = b.effect > 0
-	case b.temperature >= b.high:
-		wanted = b.effect < 0
-	}
-	b.active = powered && wanted && (b.active || b.idle >= b.rest)
-	if b.active {
-		b.idle = 0
-		b.temperature += b.effect
-	} else {
-		b.idle++
-	}
-	return b.active
-}
-
-// fridge keeps things cold: a fridge or a freezer.
-type fridge struct {
-	body
-	motor
-	opened rhythm
-	// warmth is what each opening of the door lets in.
-	warmth microkelvin
-}
-
-const kitchen = 21 * degree
-
-// meals is when people open a fridge.
-var meals = rhythm{
-	100, 50, 0, 0, 0, 300, 2000, 3000, 2000, 800, 800, 1500, 3500, 2500, 800, 800, 1500, 2500, 4000, 3000, 2000, 1500, 1000, 300,
-}
-
-func newFridge(r *rand.Rand) Appliance {
-	return &fridge{
-		body:   bodyAt(r, body{low: 7 * degree / 2, high: 6 * degree, inertia: 9750, effect: -4440, rest: 180}),
-		motor:  motor{rated: 85 * watt},
-		opened: meals,
-		warmth: degree / 5,
-	}
-}
-
-func newFreezer(r *rand.Rand) Appliance {
-	return &fridge{
-		body:   bodyAt(r, body{low: -39 * degree / 2, high: -17 * degree, inertia: 35_700, effect: -2600, rest: 180}),
-		motor:  motor{rated: 78 * watt},
-		opened: rhythm{11: 300, 17: 600, 18: 300},
-		warmth: degree / 3,
-	}
-}
-
-// Second implements Appliance.
-func (f *fridge) Second(now *Moment) Load {
-	if f.opened.now(now) {
-		f.temperature += f.warmth
-	}
-	if f.hold(kitchen, now.Powered) {
-		return f.turn(now.Rand)
-	}
-	f.stop()
-	return electronic(now.Rand, 1400, 60, 48)
-}
-
-// airConditioner cools a room by day.
+// airConditioner keeps a living room comfortable while somebody is there: it
+// cools in summer and, being a heat pump, takes the edge off winter evenings.
 type airConditioner struct {
-	body
 	motor
+	room    microkelvin
+	wanted  band
+	cooling bool // otherwise heating, while the motor runs
+	idle    int  // seconds since it last ran
 }
 
-// outdoors is a summer day, hour by hour, in degrees; the sun on the roof is
-// in it.
-var outdoors = [24]microkelvin{
-	22, 21, 20, 20, 19, 19, 20, 22, 24, 26, 29, 31, 33, 35, 36, 36, 36, 35, 33, 31, 28, 26, 25, 23,
+// band is where an air conditioner begins to heat and to cool.
+type band struct{ low, high microkelvin }
+
+// comforts are what people ask of it, by the amount of a use.
+var comforts = [...]band{
+	nobodyIn: {12 * degree, 29 * degree},
+	asleep:   {13 * degree, 53 * degree / 2},
+	awake:    {41 * degree / 2, 49 * degree / 2},
 }
 
-func newAirConditioner(r *rand.Rand) Appliance {
-	return &airConditioner{
-		body:  bodyAt(r, body{low: 23 * degree, high: 49 * degree / 2, inertia: 9000, effect: -2600, rest: 180}),
-		motor: motor{rated: 920 * watt},
+const (
+	nobodyIn = iota
+	asleep
+	awake
+)
+
+const (
+	roomInertia = 12_000
+	roomEffect  = 2200 // per second of a compressor's work
+	roomBand    = 9 * degree / 10
+	shortest    = 180 // seconds of rest between two runs
+	radiators   = 18 * degree
+)
+
+func newAirConditioner(rated milliwatt, _ *rand.Rand) appliance {
+	return &airConditioner{motor: motor{rated: rated, inrush: 4}, wanted: comforts[asleep], idle: shortest}
+}
+
+// plan sets the comfort when people come and go.
+func (a *airConditioner) plan(d *day, r *rand.Rand) []use {
+	uses := []use{{d.bed, asleep}}
+	for _, s := range d.up {
+		uses = append(uses, use{s.begin + around(r, 5, 4), awake})
 	}
-}
-
-// Second implements Appliance.
-func (a *airConditioner) Second(now *Moment) Load {
-	if a.hold(outside(now), now.Powered) {
-		return a.turn(now.Rand)
+	for _, s := range d.away {
+		uses = append(uses, use{s.begin, nobodyIn})
 	}
-	a.stop()
-	return electronic(now.Rand, 6*watt, 120, 52) // the fan at its lowest
+	return uses
 }
 
-// outside returns the temperature between the full hours.
-func outside(now *Moment) microkelvin {
-	from, to := outdoors[now.Hour], outdoors[(now.Hour+1)%24]
-	past := microkelvin(now.Time.Minute()*60 + now.Time.Second())
-	return from*degree + (to-from)*degree*past/3600
+func (a *airConditioner) use(comfort int) { a.wanted = comforts[comfort] }
+
+// surroundings is what the room would come to without it: behind walls, with
+// the sun on the roof in summer and radiators in winter.
+func surroundings(outside microkelvin) microkelvin {
+	above := outside - radiators
+	if above > 0 {
+		return outside + above*3/8
+	}
+	return radiators + above/6
 }
 
-// waterHeater is a boiler of 80 litres.
+func (a *airConditioner) pass(now *moment) {
+	around := surroundings(now.outside)
+	if a.room == 0 { // the night has left some of the evening
+		a.room = around + (22*degree-around)/4
+	}
+	a.room += (around - a.room) / roomInertia
+	on := now.powered && a.wants()
+	a.turn(on)
+	switch {
+	case !on:
+		a.idle++
+		return
+	case a.cooling:
+		a.room -= roomEffect
+	default:
+		a.room += roomEffect
+	}
+	a.idle = 0
+}
+
+// wants decides whether to run in this second, and to which end.
+func (a *airConditioner) wants() bool {
+	if a.running > 0 {
+		if a.cooling {
+			return a.room > a.wanted.high-roomBand
+		}
+		return a.room < a.wanted.low+roomBand
+	}
+	a.cooling = a.room > a.wanted.high
+	return a.idle >= shortest && (a.cooling || a.room < a.wanted.low)
+}
+
+func (a *airConditioner) load(now *moment) load {
+	if a.running > 0 {
+		return a.motor.load(now)
+	}
+	if a.wanted == comforts[awake] {
+		return electronic(now, 6*watt, 120, 52) // the fan at its lowest
+	}
+	return electronic(now, 1200, 90, 40)
+}
+
+// waterHeater is a boiler of 80 litres. It is kept just warm enough by day and
+// heated through at night.
 type waterHeater struct {
 	body
-	drawn rhythm
+	rated milliwatt
 	// running is for how many seconds hot water still runs.
 	running int
 }
 
-// showers is when hot water runs.
-var showers = rhythm{6: 500, 7: 800, 8: 300, 12: 300, 18: 300, 19: 500, 20: 300, 21: 500, 22: 300}
+// The thermostat by day and at night, when power is cheap.
+var (
+	byDay   = band{46 * degree, 52 * degree}
+	atNight = band{58 * degree, 62 * degree}
+)
 
-func newWaterHeater(r *rand.Rand) Appliance {
+const (
+	cheapFrom, cheapUntil = 1 * hour, 5 * hour
+	// outflow cools 80 litres when 5 a minute, hot for cold, run out of them.
+	outflow = 30_000
+	// perKilowatt is what a second of heating with one kilowatt adds to 80 kg of
+	// water.
+	perKilowatt = 2985
+)
+
+func newWaterHeater(rated milliwatt, r *rand.Rand) appliance {
 	return &waterHeater{
-		// 2 kW heat 80 kg of water by 5.97 mK per second.
-		body:  bodyAt(r, body{low: 55 * degree, high: 60 * degree, inertia: 206_000, effect: 5970}),
-		drawn: showers,
+		body: body{
+			temperature: 61*degree - microkelvin(r.Int64N(int64(degree))),
+			inertia:     206_000,
+			effect:      perKilowatt * microkelvin(rated) / 1_000_000,
+		},
+		rated: rated,
 	}
 }
 
-// Second implements Appliance.
-func (w *waterHeater) Second(now *Moment) Load {
-	if w.drawn.now(now) {
-		w.running += 120 + now.Rand.IntN(240)
+// plan has people take showers and do the dishes.
+func (w *waterHeater) plan(d *day, r *rand.Rand) []use {
+	shower := func() int { return 200 + r.IntN(240) }
+	first := d.wake + around(r, 12, 7)
+	uses := []use{{first, shower()}}
+	if r.IntN(10) < 7 {
+		uses = append(uses, use{first + around(r, 24, 8), shower()})
 	}
+	if evening := d.bed - around(r, 65, 30); r.IntN(10) < 4 && d.isUp(evening) {
+		uses = append(uses, use{evening, shower() * 3 / 2})
+	}
+	for _, t := range []int64{d.breakfast + 15*minute, d.dinner + around(r, 40, 15)} {
+		if d.isUp(t) {
+			uses = append(uses, use{t, 50 + r.IntN(70)})
+		}
+	}
+	for _, s := range d.up { // hands
+		for t := s.begin; t < s.end; t += around(r, 90, 60) + 1 {
+			uses = append(uses, use{t, 5 + r.IntN(15)})
+		}
+	}
+	return uses
+}
+
+func (w *waterHeater) use(seconds int) { w.running += seconds }
+
+func (w *waterHeater) pass(now *moment) {
+	thermostat := byDay
+	if now.ofDay >= cheapFrom && now.ofDay < cheapUntil {
+		thermostat = atNight
+	}
+	w.low, w.high = thermostat.low, thermostat.high
 	if w.running > 0 {
 		w.running--
-		w.temperature -= 30_000 // 5 litres a minute, cold for hot
+		w.temperature -= outflow
 	}
-	if w.hold(kitchen, now.Powered) {
-		return resistive(2000*watt, now.Voltage)
+	w.hold(kitchen, now.powered)
+}
+
+func (w *waterHeater) load(now *moment) load {
+	if !w.active {
+		return load{}
 	}
-	return Load{}
+	return resistive(w.rated, now.voltage)
 }

@@ -3,8 +3,7 @@ package sim
 import (
 	"encoding/binary"
 	"hash/fnv"
-	"math/rand/v2"
-	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/iot-smart-meter/smartmeter"
@@ -13,79 +12,103 @@ import (
 	"github.com/iot-smart-meter/smartmeter/internal/wire"
 )
 
-// device is one appliance on one outlet, with the node that meters and
-// switches it.
+// device is one meter of the house, with the node that reads it and switches
+// what is behind it.
 type device struct {
-	smartmeter.Device
-	appliance Appliance
-	rand      *rand.Rand
-	relay     relay
-	meter     *meter
-	core      *node.Node
-	due       smartmeter.Millis // when the core wants to be stepped
-	link      Link              // nil until the device is connected
+	place
+	module *module
+	relay  relay
+	core   core
+	due    smartmeter.Millis // when the core wants to be stepped
+	link   Link              // nil until the device is connected
+	// linked is whether the link works.
+	linked atomic.Bool
+	// insist has Publish wait until the link takes a message, while this
+	// channel is open and the link works; nil has it wait for nothing.
+	insist <-chan struct{}
 }
 
-// newDevice builds device n of the house, not connected yet.
-func newDevice(c *Config, n int) (*device, error) {
-	d := &device{Device: describe(n)}
-	d.rand = random(c.Seed, string(d.Node))
-	d.appliance = roster[n%len(roster)].build(d.rand)
+// core is what makes a node of a meter, a relay and a link: a *node.Node, or a
+// *sketch.
+type core interface {
+	Will() smartmeter.Message
+	Subscriptions() []string
+	Connected(t smartmeter.Millis)
+	Disconnected(t smartmeter.Millis)
+	Receive(t smartmeter.Millis, topic string, payload []byte, retained bool)
+	Step(t smartmeter.Millis, at smartmeter.Instant) smartmeter.Millis
+}
+
+// newDevice builds a device, not connected yet.
+func newDevice(c *Config, at place) (*device, error) {
+	d := &device{place: at}
 	var err error
-	if d.meter, err = newMeter(); err != nil {
+	if d.module, err = newModule(at); err != nil {
 		return nil, err
 	}
-	master, err := pzem.NewMaster(d.meter.module, moduleAddress)
+	master, err := pzem.NewMaster(d.module.slave, moduleAddress)
 	if err != nil {
 		return nil, err
 	}
-	d.core, err = node.New(node.Config{
+	if at.fielded {
+		d.core = newSketch(c.Topics, d.Node, master, d, &d.relay)
+		return d, nil
+	}
+	of := node.Config{
 		ID:       d.Node,
 		Boot:     bootOf(c.Seed, c.Start, d.Node),
 		Topics:   c.Topics,
 		Meter:    master,
 		Link:     d,
-		Relay:    &d.relay,
 		Settings: delivered(c.Interval),
 		Firmware: "simulated",
 		Model:    "sim",
-	})
-	return d, err
-}
-
-// describe returns the name and place of device n.
-func describe(n int) smartmeter.Device {
-	d := roster[n%len(roster)].device
-	if again := n / len(roster); again > 0 {
-		suffix := strconv.Itoa(again + 1)
-		d.Node += smartmeter.NodeID("-" + suffix)
-		d.Name += " " + suffix
 	}
-	d.ID = smartmeter.DefaultDeviceID(d.Node, 0)
-	return d
+	if at.outlet != mainPlace {
+		of.Relay = &d.relay
+	}
+	d.core, err = node.New(of)
+	d.relay.moved.Store(0) // to where it belongs after power-up is no transition
+	return d, err
 }
 
 // Publish is the core's way out, before there is a link, too.
 func (d *device) Publish(topic string, payload []byte, qos uint8, retained bool) bool {
-	return d.link != nil && d.link.Publish(topic, payload, qos, retained)
+	if d.link == nil {
+		return false
+	}
+	for !d.link.Publish(topic, payload, qos, retained) {
+		if !d.patient() {
+			return false
+		}
+	}
+	return true
 }
 
-// draw lets a second pass at the outlet and returns the current drawn.
-func (d *device) draw(now *Moment) smartmeter.Milliamp {
-	now.Powered = d.relay.on
-	now.Rand = d.rand
-	load := d.appliance.Second(now)
-	if !d.relay.on {
-		load = Load{}
+// patient reports, after a moment, whether to offer a message again.
+func (d *device) patient() bool {
+	if d.insist == nil || !d.linked.Load() {
+		return false
 	}
-	return d.meter.measure(now, load)
+	select {
+	case <-d.insist:
+		return false
+	case <-time.After(time.Millisecond):
+		return true
+	}
 }
 
 // relay is the simulated switch between meter and load.
-type relay struct{ on bool }
+type relay struct {
+	on    bool
+	moved atomic.Uint64
+}
 
 // Set moves the relay.
 func (r *relay) Set(on bool) error {
+	if on != r.on {
+		r.moved.Add(1)
+	}
 	r.on = on
 	return nil
 }
@@ -114,14 +137,6 @@ func (s settings) Save(name string, data []byte) error {
 	return nil
 }
 
-// random returns a source of chance that belongs to name alone, so that no
-// device's day depends on which others there are.
-func random(seed uint64, name string) *rand.Rand {
-	h := fnv.New64a()
-	h.Write([]byte(name))
-	return rand.New(rand.NewPCG(seed, h.Sum64()))
-}
-
 // bootOf returns a boot id that differs between simulations begun at different
 // times, though seed and node be the same: their samples are different ones.
 func bootOf(seed uint64, start time.Time, id smartmeter.NodeID) smartmeter.BootID {
@@ -131,5 +146,5 @@ func bootOf(seed uint64, start time.Time, id smartmeter.NodeID) smartmeter.BootI
 	binary.BigEndian.PutUint64(b[8:], uint64(start.UnixNano()))
 	h.Write(b[:])
 	h.Write([]byte(id))
-	return smartmeter.BootID(max(h.Sum32(), 1)) // 0 is no boot id
+	return max(smartmeter.BootID(h.Sum32())&^pastFlag, 1) // 0 is no boot id
 }

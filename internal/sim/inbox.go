@@ -26,10 +26,16 @@ func (p Peer) Subscriptions() []string { return p.device.core.Subscriptions() }
 
 // Connected tells the node that its subscriptions are made. From then on what
 // it publishes should be taken.
-func (p Peer) Connected() { p.inbox.put(event{device: p.device, kind: connected}) }
+func (p Peer) Connected() {
+	p.device.linked.Store(true)
+	p.inbox.put(event{device: p.device, kind: connected})
+}
 
 // Disconnected tells the node that nothing it publishes arrives any more.
-func (p Peer) Disconnected() { p.inbox.put(event{device: p.device, kind: disconnected}) }
+func (p Peer) Disconnected() {
+	p.device.linked.Store(false)
+	p.inbox.put(event{device: p.device, kind: disconnected})
+}
 
 // Receive hands the node a message, which may be changed afterwards.
 func (p Peer) Receive(m smartmeter.Message) {

@@ -1,80 +1,40 @@
 package sim
 
-import (
-	"math/rand/v2"
-	"strconv"
-	"time"
+import "github.com/iot-smart-meter/smartmeter"
 
-	"github.com/iot-smart-meter/smartmeter"
-)
+// mains is the supply of a home: 230 V and 50 Hz, more or less.
+type mains struct{ key uint64 }
 
-// household is a few devices on the same mains.
-type household struct {
-	mains   mains
-	devices []*device
-	drawn   smartmeter.Milliamp // in the last second, all devices together
-	moment  Moment              // the present second
-}
-
-func newHousehold(seed uint64, n int) *household {
-	return &household{mains: mains{rand: random(seed, "mains "+strconv.Itoa(n))}}
-}
-
-// second lets the second that begins at t pass for all devices, and their
-// nodes do what is due then.
-func (h *household) second(t smartmeter.Millis, now time.Time) {
-	h.mains.second()
-	h.moment = Moment{
-		Time:      now,
-		Hour:      now.Hour(),
-		Voltage:   h.mains.voltage(h.drawn),
-		Frequency: h.mains.frequency(),
-	}
-	h.drawn = 0
-	for _, d := range h.devices {
-		h.drawn += d.draw(&h.moment)
-		if t >= d.due {
-			d.due = d.core.Step(t, smartmeter.InstantOf(now))
-		}
-	}
-}
-
-// mains is the supply of a household: 230 V and 50 Hz, more or less.
-type mains struct {
-	rand       *rand.Rand
-	millivolts int // above 230 V
-	millihertz int // above 50 Hz
-}
-
-// How far the mains stray. Per second they are pulled back by the tenacity's
-// part of the way and pushed by up to the gust, which together leaves them
-// within about a volt and 20 mHz most of the time.
+// The way of the current, in milliohms: from the transformer to the home, which
+// makes the lights dim when the kettle comes on, and from there to an outlet.
 const (
-	voltageGust, voltageTenacity     = 150, 300
-	frequencyGust, frequencyTenacity = 4, 100
-
-	// impedance of the way to the transformer, in milliohms: what makes the
-	// lights dim when the kettle comes on.
-	impedance = 400
+	impedanceHome   = 350
+	impedanceOutlet = 120
 )
 
-func (m *mains) second() {
-	m.millivolts = stray(m.rand, m.millivolts, voltageGust, voltageTenacity)
-	m.millihertz = stray(m.rand, m.millihertz, frequencyGust, frequencyTenacity)
+// profile is how far the street's other homes move the voltage through the
+// day, in millivolts at each full hour.
+var profile = [25]int64{
+	1200, 1500, 1700, 1800, 1700, 1300, 500, -300, -200, 200, 500, 800, 600,
+	700, 900, 700, 200, -700, -1500, -1900, -1700, -1200, -300, 600, 1200,
 }
 
-// stray moves a value one step at random, and back towards 0.
-func stray(r *rand.Rand, v, gust, tenacity int) int {
-	return v - v/tenacity + r.IntN(2*gust+1) - gust
+// voltage returns what is left in the home while so much is drawn.
+func (m *mains) voltage(now *moment, drawn smartmeter.Milliamp) smartmeter.Decivolt {
+	past := int64(now.ofDay)
+	from, to := profile[past/hour], profile[past/hour+1]
+	millivolts := 230_000 + from + (to-from)*(past%hour)/hour +
+		wander(m.key, now.unix, 1200, 1200) + wander(m.key, now.unix, 45, 500) + wander(m.key, now.unix, 2, 150)
+	return drop(millivolts, drawn, impedanceHome)
 }
 
-// voltage returns what is left at the outlets while so much is drawn.
-func (m *mains) voltage(drawn smartmeter.Milliamp) smartmeter.Decivolt {
-	sag := int(drawn) * impedance / 1000
-	v := smartmeter.Decivolt((230_000 + m.millivolts - sag) / 100)
+// drop returns what of a voltage is left behind an impedance.
+func drop(millivolts int64, drawn smartmeter.Milliamp, impedance int64) smartmeter.Decivolt {
+	v := smartmeter.Decivolt((millivolts - int64(drawn)*impedance/1000) / 100)
 	return min(max(v, smartmeter.MinVoltage), smartmeter.MaxVoltage)
 }
 
-func (m *mains) frequency() smartmeter.Decihertz {
-	return smartmeter.Decihertz((50_000 + m.millihertz + 50) / 100)
+func (m *mains) frequency(now *moment) smartmeter.Decihertz {
+	millihertz := 50_000 + wander(m.key, now.unix, 180, 55) + wander(m.key, now.unix, 12, 15)
+	return smartmeter.Decihertz((millihertz + 50) / 100)
 }
