@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/iot-smart-meter/smartmeter"
 	"github.com/iot-smart-meter/smartmeter/internal/nodehost"
 	"github.com/iot-smart-meter/smartmeter/internal/sim"
 	"golang.org/x/sync/errgroup"
@@ -16,18 +17,21 @@ import (
 
 // demoCommand is `smartmeter demo`.
 type demoCommand struct {
-	Devices int    `default:"8" placeholder:"N" help:"How many simulated devices; 0 for an empty hub to try your own node on."`
-	Seed    uint64 `default:"1" help:"What the house does by chance; the same seed gives the same days."`
-	Data    string `placeholder:"DIR" help:"Where the history is kept; without it, nowhere after the end."`
-	HTTP    string `name:"http" default:"127.0.0.1:8080" placeholder:"ADDR" help:"Address of dashboard and API: ${default} unless told, or a free port if that is taken."`
-	MQTT    string `name:"mqtt" default:"127.0.0.1:1883" placeholder:"ADDR" help:"Address of the MQTT broker: ${default} unless told, or a free port if that is taken."`
+	Devices *int      `xor:"house" placeholder:"N" help:"How many simulated appliances: 8 unless told, and a main meter for every eight; 0 for an empty hub to try your own node on."`
+	House   houseFile `xor:"house" placeholder:"FILE" help:"Play the household that FILE describes, see docs/house.example.json."`
+	Seed    uint64    `default:"1" help:"What the house does by chance; the same seed gives the same days."`
+	History int       `default:"7" placeholder:"DAYS" help:"For how many days the house has been lived in; ${default} unless told, 0 for not at all. A house kept in DIR has the history that is there."`
+	Data    string    `placeholder:"DIR" help:"Where the history is kept; without it, nowhere after the end."`
+	HTTP    string    `name:"http" default:"127.0.0.1:8080" placeholder:"ADDR" help:"Address of dashboard and API: ${default} unless told, or a free port if that is taken."`
+	MQTT    string    `name:"mqtt" default:"127.0.0.1:1883" placeholder:"ADDR" help:"Address of the MQTT broker: ${default} unless told, or a free port if that is taken."`
 }
 
 // Help is shown by --help.
 func (demoCommand) Help() string {
 	return `A hub with a house of simulated devices: the same nodes, meters' frames and
 broker as in earnest. It is open to whoever is on this machine, and to nobody
-else. Ctrl-C ends it and leaves nothing behind.`
+else. The days before the start are filled in while you watch. Ctrl-C ends it and
+leaves nothing behind.`
 }
 
 // demoInterval is how often the demo's nodes publish: a person is watching.
@@ -45,16 +49,16 @@ func (c *demoCommand) Run(d *daemon) error {
 		return err
 	}
 	cfg := systemConfig{dataDir: dir, http: doors.http, mqtt: doors.mqtt, log: d.log}
-	if c.Devices == 0 {
+	if c.House.size(c.Devices) == 0 {
 		return c.serve(d, cfg, nil)
 	}
-	house, err := newHouse(houseConfig{
-		devices:  c.Devices,
-		seed:     c.Seed,
-		interval: demoInterval,
-		broker:   nodehost.Broker{URL: "mqtt://" + doors.mqtt.Addr().String(), Logger: d.log},
-		log:      d.log,
-	})
+	house, err := newHouse(sim.Config{
+		Household: c.House.household,
+		Devices:   c.House.size(c.Devices),
+		Seed:      c.Seed,
+		Interval:  demoInterval,
+		Logger:    d.log,
+	}, nodehost.Broker{URL: "mqtt://" + doors.mqtt.Addr().String(), Logger: d.log})
 	if err != nil {
 		return err
 	}
@@ -62,8 +66,8 @@ func (c *demoCommand) Run(d *daemon) error {
 	return c.serve(d, cfg, house)
 }
 
-// serve runs the hub, and the house if there is one, and says when both are
-// there. The house goes first, so that its nodes can say goodbye.
+// serve runs the hub, and the house if there is one. The house goes first, so
+// that its nodes can say goodbye.
 func (c *demoCommand) serve(d *daemon, cfg systemConfig, house *sim.House) error {
 	s, err := newSystem(d.ctx, cfg)
 	if err != nil {
@@ -73,20 +77,60 @@ func (c *demoCommand) serve(d *daemon, cfg systemConfig, house *sim.House) error
 	hub, stopHub := context.WithCancel(context.WithoutCancel(d.ctx))
 	parts.Go(func() error {
 		defer stopHub()
-		if house != nil {
-			return house.Run(ctx)
-		}
-		<-ctx.Done()
-		return nil
+		return c.live(ctx, d, s, house)
 	})
 	parts.Go(func() error { return s.run(hub) })
+	return parts.Wait()
+}
+
+// live plays the house until ctx ends. When the hub shows all of it, it says
+// so, and then tells the hub what was before.
+func (c *demoCommand) live(ctx context.Context, d *daemon, s *system, house *sim.House) error {
+	if house == nil {
+		c.announce(d, s)
+		<-ctx.Done()
+		return nil
+	}
+	known := s.hub.Devices()
+	for _, k := range known {
+		if k.Latest != nil && k.Latest.Has.Has(smartmeter.Energy) {
+			house.Resume(k.Node, k.Latest.Energy)
+		}
+	}
+	parts, ctx := errgroup.WithContext(ctx)
+	parts.Go(func() error { return house.Run(ctx) })
 	parts.Go(func() error {
-		c.waitForHouse(ctx, s)
-		announce(d, s)
-		fmt.Fprintf(d.stdout, "Open http://%s in a browser. Ctrl-C ends the demo.\n", cfg.http.Addr())
+		waitForHouse(ctx, s, len(house.Devices()))
+		c.announce(d, s)
+		if len(known) == 0 {
+			c.tellHistory(ctx, d, s, house)
+		}
 		return nil
 	})
 	return parts.Wait()
+}
+
+func (c *demoCommand) announce(d *daemon, s *system) {
+	announce(d, s)
+	fmt.Fprintf(d.stdout, "Open http://%s in a browser. Ctrl-C ends the demo.\n", s.cfg.http.Addr())
+}
+
+// tellHistory gives the hub the days before, the latest first. A house that
+// has lost some of them goes on all the same.
+func (c *demoCommand) tellHistory(ctx context.Context, d *daemon, s *system, house *sim.House) {
+	if c.History == 0 {
+		return
+	}
+	for day, readings := range house.History(c.History) {
+		switch err := s.hub.Import(ctx, readings); {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			d.log.Error("the house's history ends here", "day", day.Format(time.DateOnly), "err", err)
+			return
+		}
+		d.log.Info("told the hub a day of the house's history", "day", day.Format(time.DateOnly))
+	}
 }
 
 // dataDir returns where the demo keeps its history, and how to be rid of it.
@@ -144,19 +188,21 @@ func checkLoopback(addr string) error {
 	return nil
 }
 
-// waitForHouse returns when all simulated devices are online, or when they take
-// too long for that.
-func (c *demoCommand) waitForHouse(ctx context.Context, s *system) {
+// waitForHouse returns when so many simulated devices are online, or when they
+// take too long for that.
+func waitForHouse(ctx context.Context, s *system, devices int) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	for tick := time.NewTicker(10 * time.Millisecond); ; {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
 		online := 0
 		for _, d := range s.hub.Devices() {
 			if d.Online && d.Latest != nil {
 				online++
 			}
 		}
-		if online >= c.Devices {
+		if online >= devices {
 			return
 		}
 		select {
