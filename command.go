@@ -63,6 +63,8 @@ const (
 	EventDevice  EventKind = "device"
 	EventRelay   EventKind = "relay"
 	EventCommand EventKind = "command"
+	// EventReset: a device is gone; what is shown should be fetched anew.
+	EventReset EventKind = "reset"
 )
 
 // Event is something that happened, for whoever watches.

@@ -43,30 +43,6 @@ type Measurement struct {
 	PowerFactor Hundredth
 }
 
-// Update overwrites the quantities of m that n has, and keeps the others.
-func (m *Measurement) Update(n Measurement) {
-	set := func(q Quantities) bool { return n.Has&q != 0 }
-	if set(Voltage) {
-		m.Voltage = n.Voltage
-	}
-	if set(Current) {
-		m.Current = n.Current
-	}
-	if set(Power) {
-		m.Power = n.Power
-	}
-	if set(Energy) {
-		m.Energy = n.Energy
-	}
-	if set(Frequency) {
-		m.Frequency = n.Frequency
-	}
-	if set(PowerFactor) {
-		m.PowerFactor = n.PowerFactor
-	}
-	m.Has |= n.Has
-}
-
 // Physical limits of the meters we know (PZEM-004T v3.0 and v4.0 with a 100 A
 // transformer, and some margin for power). A value outside them was not
 // measured, it was garbled.
@@ -143,3 +119,23 @@ const (
 	// ByArrival: the node says nothing about time; stamped when it came in.
 	ByArrival
 )
+
+// After returns the newest reading of a channel when r follows before, nil for
+// none. Only the register is carried over: it stands while nobody sends it, but
+// an old voltage or power is not the present one. A register that is sent apart
+// from the rest leaves the rest as it is.
+func (r Reading) After(before *Reading) Reading {
+	switch {
+	case before == nil:
+		return r
+	case r.Has == Energy:
+		merged := *before
+		merged.Has |= Energy
+		merged.Energy = r.Energy
+		return merged
+	case !r.Has.Has(Energy) && before.Has.Has(Energy):
+		r.Has |= Energy
+		r.Energy = before.Energy
+	}
+	return r
+}

@@ -71,15 +71,24 @@ func TestImplausible(t *testing.T) {
 	}
 }
 
-func TestMeasurementUpdate(t *testing.T) {
-	m := smartmeter.Measurement{Has: smartmeter.Voltage | smartmeter.Power, Voltage: 2300, Power: 10}
-	m.Update(smartmeter.Measurement{Has: smartmeter.Energy | smartmeter.Power, Energy: 7, Power: 20})
-	want := smartmeter.Measurement{
-		Has:     smartmeter.Voltage | smartmeter.Power | smartmeter.Energy,
-		Voltage: 2300, Power: 20, Energy: 7,
+func TestReadingAfter(t *testing.T) {
+	reading := func(at smartmeter.Instant, has smartmeter.Quantities, power smartmeter.Deciwatt, energy smartmeter.WattHour) smartmeter.Reading {
+		return smartmeter.Reading{At: at, Measurement: smartmeter.Measurement{Has: has, Power: power, Energy: energy}}
 	}
-	if d := cmp.Diff(want, m); d != "" {
-		t.Error(d)
+	const both = smartmeter.Power | smartmeter.Energy
+	before := reading(1, both, 10, 7)
+	for name, tt := range map[string]struct {
+		before  *smartmeter.Reading
+		r, want smartmeter.Reading
+	}{
+		"the first":                 {nil, reading(2, smartmeter.Power, 20, 0), reading(2, smartmeter.Power, 20, 0)},
+		"the register stands":       {&before, reading(2, smartmeter.Power, 20, 0), reading(2, both, 20, 7)},
+		"a register sent apart":     {&before, reading(2, smartmeter.Energy, 0, 8), reading(1, both, 10, 8)},
+		"power is not carried over": {&before, reading(2, smartmeter.Voltage, 0, 0), reading(2, smartmeter.Voltage|smartmeter.Energy, 0, 7)},
+	} {
+		if d := cmp.Diff(tt.want, tt.r.After(tt.before)); d != "" {
+			t.Errorf("%s (-want +got):\n%s", name, d)
+		}
 	}
 }
 

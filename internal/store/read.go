@@ -53,8 +53,8 @@ func (s *Store) Readings(ctx context.Context, node smartmeter.NodeID, channel ui
 // for the fielded sketch, which sends its energy with every twelfth.
 const latestDepth = 32
 
-// Latest returns the newest reading of every channel, with the quantities that
-// it lacks filled from the readings shortly before it.
+// Latest returns the newest reading of every channel, as smartmeter.Reading.After
+// says.
 func (s *Store) Latest(ctx context.Context) ([]smartmeter.Reading, error) {
 	conn, err := s.take(ctx)
 	if err != nil {
@@ -75,18 +75,13 @@ func (s *Store) Latest(ctx context.Context) ([]smartmeter.Reading, error) {
 	return all, err
 }
 
-func latestOf(conn *sqlite.Conn, id channelID, key int64) (*smartmeter.Reading, error) {
-	var latest *smartmeter.Reading
-	err := sqlitex.Execute(conn, `SELECT `+readingColumns+` FROM reading WHERE channel = ? ORDER BY at DESC, boot DESC, seq DESC LIMIT ?`, &sqlitex.ExecOptions{
+func latestOf(conn *sqlite.Conn, id channelID, key int64) (latest *smartmeter.Reading, err error) {
+	const newest = `SELECT ` + readingColumns + ` FROM reading WHERE channel = ? ORDER BY at DESC, boot DESC, seq DESC LIMIT ?`
+	err = sqlitex.Execute(conn, `SELECT * FROM (`+newest+`) ORDER BY at, boot, seq`, &sqlitex.ExecOptions{
 		Args: []any{key, latestDepth},
 		ResultFunc: func(stmt *sqlite.Stmt) error {
-			older := scanReading(stmt, id)
-			if latest == nil {
-				latest = &older
-				return nil
-			}
-			older.Measurement.Update(latest.Measurement)
-			latest.Measurement = older.Measurement
+			r := scanReading(stmt, id).After(latest)
+			latest = &r
 			return nil
 		},
 	})
@@ -168,7 +163,7 @@ func (s *Store) Retained(ctx context.Context) ([]smartmeter.Message, error) {
 // Check writes a mark and reads it back on another connection.
 func (s *Store) Check(ctx context.Context) error {
 	mark := time.Now().UTC().Format(time.RFC3339Nano)
-	if err := s.writeMark(mark); err != nil {
+	if err := s.writeMark(ctx, mark); err != nil {
 		return fmt.Errorf("the database takes no writes: %w", err)
 	}
 	conn, err := s.take(ctx)
@@ -189,9 +184,11 @@ func (s *Store) Check(ctx context.Context) error {
 	return err
 }
 
-func (s *Store) writeMark(mark string) error {
-	s.writing.Lock()
-	defer s.writing.Unlock()
+func (s *Store) writeMark(ctx context.Context, mark string) error {
+	if err := s.writing.lock(ctx); err != nil {
+		return err
+	}
+	defer s.writing.unlock()
 	return sqlitex.Execute(s.writer, `INSERT OR REPLACE INTO setting (name, value) VALUES ('probe', ?)`,
 		&sqlitex.ExecOptions{Args: []any{mark}})
 }

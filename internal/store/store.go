@@ -8,7 +8,7 @@
 // Writes are taken into memory at once and become durable together, at the
 // latest after Config.SyncEvery, at once for commands; Sync waits for it.
 // Every query sees all that was written before it, and makes it durable first,
-// so whatever was once shown survives a crash. When the disk refuses, writes
+// so whatever a query returned survives a crash. When the disk refuses, writes
 // wait in memory, up to a limit, and are tried again: nothing taken is
 // forgotten while the process lives, and Check says what is wrong.
 //
@@ -62,7 +62,7 @@ type Store struct {
 	lock *os.File
 	pool *sqlitex.Pool // for queries
 
-	writing  sync.Mutex // guards writer and channels
+	writing  gate // guards writer and channels
 	writer   *sqlite.Conn
 	channels map[channelID]int64 // -> channel.key
 
@@ -89,6 +89,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		lock:     lock,
 		channels: make(map[channelID]int64),
 		waiting:  newBatch(),
+		writing:  make(gate, 1),
 		wake:     make(chan struct{}, 1),
 		ended:    make(chan struct{}),
 	}

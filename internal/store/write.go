@@ -105,9 +105,11 @@ func (s *Store) hurry() {
 
 // Sync makes all that was written before durable. What could not be written
 // waits on, and the next Sync tries again.
-func (s *Store) Sync(context.Context) error {
-	s.writing.Lock()
-	defer s.writing.Unlock()
+func (s *Store) Sync(ctx context.Context) error {
+	if err := s.writing.lock(ctx); err != nil {
+		return err
+	}
+	defer s.writing.unlock()
 	s.mu.Lock()
 	b := s.waiting
 	s.waiting = newBatch()
@@ -227,7 +229,8 @@ func (s *Store) writeDevice(d smartmeter.Device) error {
 }
 
 func (s *Store) writeCommand(c smartmeter.Command) error {
-	return sqlitex.Execute(s.writer, `INSERT OR REPLACE INTO command (id, device, "on", cause, asked_at, state, watts, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+	return sqlitex.Execute(s.writer, `INSERT INTO command (id, device, "on", cause, asked_at, state, watts, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (id) DO UPDATE SET state = excluded.state, watts = excluded.watts, reason = excluded.reason`,
 		&sqlitex.ExecOptions{Args: []any{c.ID, string(c.Device), c.On, string(c.Cause), int64(c.AskedAt), string(c.State), string(c.Watts), c.Reason}})
 }
 
@@ -249,8 +252,10 @@ func (s *Store) EraseDevice(ctx context.Context, d smartmeter.Device) (err error
 	if err := s.Sync(ctx); err != nil {
 		return err
 	}
-	s.writing.Lock()
-	defer s.writing.Unlock()
+	if err := s.writing.lock(ctx); err != nil {
+		return err
+	}
+	defer s.writing.unlock()
 	end, err := sqlitex.ImmediateTransaction(s.writer)
 	if err != nil {
 		return err
@@ -287,6 +292,20 @@ func (s *Store) erase(statement string, d smartmeter.Device) error {
 	}
 	return run(stmt)
 }
+
+// gate is a lock that one need not wait for for ever: a disk may hang.
+type gate chan struct{}
+
+func (g gate) lock(ctx context.Context) error {
+	select {
+	case g <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("the data directory is busy: %w", ctx.Err())
+	}
+}
+
+func (g gate) unlock() { <-g }
 
 // run executes a bound statement that yields no rows.
 func run(stmt *sqlite.Stmt) error {

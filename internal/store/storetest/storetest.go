@@ -148,7 +148,7 @@ func gathers(t *testing.T, open func() Store) {
 	energy.Has, energy.Energy = smartmeter.Energy, 34
 	must(t, s.AppendReadings(power, energy))
 	both := power
-	both.Measurement.Update(energy.Measurement)
+	both.Has, both.Energy = smartmeter.Power|smartmeter.Energy, 34
 	equal(t, "reading", readAll(t, s, "n", 0, end), []smartmeter.Reading{both})
 }
 
