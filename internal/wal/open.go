@@ -1,0 +1,217 @@
+package wal
+
+import (
+	"cmp"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"slices"
+
+	"github.com/iot-smart-meter/smartmeter/internal/disk"
+)
+
+// Open opens the log in a directory, or creates it, and delivers to record, in
+// order, what is in it and was not released; an error of record ends it. The
+// Report says whether anything is missing. The log goes on in a new segment,
+// made by the first Sync: a disk that takes no writes can be read.
+func Open(cfg Config, record func(Record) error) (*Log, Report, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, Report{}, err
+	}
+	l := &Log{cfg: cfg, turn: make(chan struct{}, 1), checkpoint: 1}
+	r := &recovery{log: l, record: record}
+	if err := r.run(); err != nil {
+		return nil, r.report, fmt.Errorf("open the log: %w", err)
+	}
+	l.next = r.expected
+	l.before = r.lives()
+	l.durable = r.expected - 1
+	return l, r.report, nil
+}
+
+// recovery is the work of Open.
+type recovery struct {
+	log      *Log
+	record   func(Record) error
+	report   Report
+	found    []found
+	expected Position
+	buf      []byte
+}
+
+// found is a segment's file, as its header describes it.
+type found struct {
+	tag    tag
+	size   int64
+	header header
+	state  headerState
+	cutoff Position // where later segments say that it ends, or unknown
+	closed bool     // they know that all below was acknowledged
+	end    Position // where it, or a segment before, was found to end
+}
+
+func (r *recovery) run() error {
+	if err := r.list(); err != nil {
+		return err
+	}
+	if err := r.readHeaders(); err != nil {
+		return err
+	}
+	if err := r.identify(); err != nil {
+		return err
+	}
+	if err := r.settle(); err != nil {
+		return err
+	}
+	if err := r.findCheckpoint(); err != nil {
+		return err
+	}
+	r.expected = r.log.checkpoint
+	for i := range r.found {
+		if err := r.replay(i); err != nil {
+			return err
+		}
+		r.found[i].end = r.expected
+	}
+	return nil
+}
+
+// list finds the segments and the spares, whose names must be durable before
+// anything is built on them.
+func (r *recovery) list() error {
+	cfg := r.log.cfg
+	if err := cfg.FS.MkdirAll(cfg.Dir); err != nil {
+		return err
+	}
+	if err := cfg.FS.SyncDir(cfg.Dir); err != nil {
+		return err
+	}
+	entries, err := cfg.FS.List(cfg.Dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if t, ok := parseName(e.Name, segmentSuffix); ok {
+			r.found = append(r.found, found{tag: t, size: min(e.Size, maxSegmentBytes)})
+			r.log.number = max(r.log.number, t.number)
+		}
+		if _, ok := parseName(e.Name, spareSuffix); ok {
+			r.keepSpare(e)
+		}
+	}
+	slices.SortFunc(r.found, func(a, b found) int {
+		return cmp.Or(cmp.Compare(a.tag.number, b.tag.number), cmp.Compare(a.tag.life, b.tag.life))
+	})
+	r.report.Segments = len(r.found)
+	return nil
+}
+
+// keepSpare puts a spare to use, or removes it; one that cannot be removed now
+// is met again at the next Open.
+func (r *recovery) keepSpare(e disk.Entry) {
+	l := r.log
+	name := path.Join(l.cfg.Dir, e.Name)
+	if e.Size == int64(l.cfg.SegmentBytes) && len(l.spares) < l.cfg.Spares {
+		l.spares = append(l.spares, name)
+		return
+	}
+	_ = l.cfg.FS.Remove(name)
+}
+
+// readHeaders reads what every segment says of itself.
+func (r *recovery) readHeaders() error {
+	for i := range r.found {
+		s := &r.found[i]
+		b, unreadable, err := r.readSegment(s.tag, min(s.size, headerBytes))
+		if err != nil {
+			return err
+		}
+		s.header, s.state = parseHeader(b, s.tag)
+		if unreadable && s.state == headerBlank {
+			s.state = headerBroken
+		}
+	}
+	return nil
+}
+
+// identify takes the log's id from its newest segment, draws this life, and
+// tells each segment where the later ones say that it ends.
+func (r *recovery) identify() error {
+	l := r.log
+	var drawn [len(l.id) + 8]byte
+	if _, err := io.ReadFull(l.cfg.Random, drawn[:]); err != nil {
+		return fmt.Errorf("draw an id: %w", err)
+	}
+	l.id = ID(drawn[:len(l.id)])
+	l.life = binary.LittleEndian.Uint64(drawn[len(l.id):])
+	for _, s := range slices.Backward(r.found) {
+		if s.state == headerIntact {
+			l.id = s.header.id
+			break
+		}
+	}
+	for i := range r.found {
+		r.bound(i)
+	}
+	return nil
+}
+
+// bound finds where a segment ends according to the later ones.
+func (r *recovery) bound(i int) {
+	s := &r.found[i]
+	s.cutoff = unknown
+	for _, later := range r.found[i+1:] {
+		if later.state == headerIntact && later.header.id == r.log.id {
+			cutoff, closed := later.header.bound(s.tag.life)
+			s.cutoff = min(s.cutoff, cutoff)
+			s.closed = s.closed || closed
+		}
+	}
+	if s.state == headerIntact && s.header.id != r.log.id {
+		s.state = headerForeign
+	}
+	if s.state == headerIntact {
+		r.log.checkpoint = max(r.log.checkpoint, s.header.checkpoint)
+	}
+}
+
+// lives returns the lives before this one, newest first, and where each ended:
+// what the newest intact header remembers, and what was found of it and after.
+func (r *recovery) lives() []life {
+	var lives []life
+	for _, s := range slices.Backward(r.found) {
+		if len(lives) == 0 || lives[len(lives)-1].id != s.tag.life {
+			lives = append(lives, life{id: s.tag.life, end: s.end})
+		}
+		if s.state == headerIntact {
+			lives = append(lives, s.header.before...)
+			break
+		}
+	}
+	return lives[:min(len(lives), maxLives)]
+}
+
+// settle makes durable what is about to be delivered. Only the last segment and
+// what lies around it can be in the cache alone: each segment was durable
+// before the next one began.
+func (r *recovery) settle() error {
+	for _, s := range slices.Backward(r.found) {
+		f, err := r.log.cfg.FS.Open(r.log.path(s.tag, segmentSuffix))
+		if errors.Is(err, disk.ErrIO) {
+			continue // replay reports it
+		}
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(f.Settle(), f.Close()); err != nil {
+			return err
+		}
+		if s.cutoff != unknown {
+			break
+		}
+	}
+	return nil
+}
