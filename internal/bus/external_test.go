@@ -50,11 +50,7 @@ func TestExternalWithoutABroker(t *testing.T) {
 		t.Errorf("one outage is %d warnings:\n%s", n, log)
 	}
 
-	l, err := net.Listen("tcp", address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	broker := serveOn(t, mqtt.Config{}, l)
+	broker := serveOn(t, mqtt.Config{}, listenAt(t, address))
 	works(t, b)
 	eventually(t, "the subscription", func() bool { return broker.Stats().Subscriptions == 1 })
 	join(t, address).say("dev/n1/status", "Online")
@@ -76,11 +72,7 @@ func TestExternalComesBack(t *testing.T) {
 	run(t, b)
 	var want []smartmeter.Message
 	for round := range 3 {
-		l, err := net.Listen("tcp", address)
-		if err != nil {
-			t.Fatal(err)
-		}
-		broker := serveOn(t, mqtt.Config{}, l)
+		broker := serveOn(t, mqtt.Config{}, listenAt(t, address))
 		if err := broker.Restore([]mqtt.Message{{Topic: "dev/n1/status", Payload: []byte("Online"), QoS: 1}}); err != nil {
 			t.Fatal(err)
 		}

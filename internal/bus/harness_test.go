@@ -57,6 +57,19 @@ func serveOn(t *testing.T, cfg mqtt.Config, l net.Listener) *mqtt.Broker {
 	return b
 }
 
+// listenAt listens where somebody listened before. A client that came from that
+// very port may still have it.
+func listenAt(t *testing.T, address string) net.Listener {
+	t.Helper()
+	var l net.Listener
+	eventually(t, "the port is free", func() bool {
+		var err error
+		l, err = net.Listen("tcp", address)
+		return err == nil
+	})
+	return l
+}
+
 // soon is a back-off for tests.
 func soon(int) time.Duration { return 5 * time.Millisecond }
 
