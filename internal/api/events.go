@@ -10,6 +10,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/iot-smart-meter/smartmeter"
+	"github.com/iot-smart-meter/smartmeter/internal/hub"
 )
 
 type eventsRequest struct {
@@ -20,28 +21,33 @@ type eventsRequest struct {
 const keepAlive = 15 * time.Second
 
 // watchEvents streams events as they happen. Names: hello at once, then
-// reading, device, relay and command; reset when the event to resume from is
-// not known any more, and the state must be fetched anew.
+// reading, device, relay and command; reset when the state must be fetched anew,
+// because a device is gone or the event to resume from is not known any more.
 func (a *api) watchEvents(_ context.Context, in *eventsRequest) (*huma.StreamResponse, error) {
+	watcher, resumed, err := a.hub.Watch(in.LastEventID)
+	if err != nil {
+		return nil, a.fail(err)
+	}
 	return &huma.StreamResponse{Body: func(hc huma.Context) {
+		defer watcher.Close()
 		r, w := humago.Unwrap(hc)
 		w.Header().Set("Content-Type", "text/event-stream")
 		w.Header().Set("Cache-Control", "no-store")
 		w.Header().Set("X-Accel-Buffering", "no")
 		stream := &eventStream{w: w, control: http.NewResponseController(w)}
-		if err := a.stream(r.Context(), stream, in.LastEventID); err != nil {
+		if err := stream.follow(r.Context(), watcher, in.LastEventID != 0 && !resumed); err != nil {
 			a.log.Debug("an event stream ended", "err", err)
 		}
 	}}, nil
 }
 
-func (a *api) stream(ctx context.Context, s *eventStream, after int64) error {
-	watcher, resumed := a.hub.Watch(after)
-	defer watcher.Close()
+// follow writes events until the client is gone or has fallen behind, or the
+// hub stops. anew tells the client that what it had is out of date.
+func (s *eventStream) follow(ctx context.Context, watcher *hub.Watcher, anew bool) error {
 	if err := s.send(watcher.Before, "hello", struct{}{}); err != nil {
 		return err
 	}
-	if after != 0 && !resumed {
+	if anew {
 		if err := s.send(watcher.Before, "reset", struct{}{}); err != nil {
 			return err
 		}
@@ -82,7 +88,7 @@ type deviceCommand struct {
 	Command *command `json:"command"`
 }
 
-func showEvent(e smartmeter.Event) any {
+func showEvent(e *smartmeter.Event) any {
 	switch e.Kind {
 	case smartmeter.EventReading:
 		return deviceLatest{string(e.Device), showLatest(e.Status.Latest)}
@@ -90,6 +96,8 @@ func showEvent(e smartmeter.Event) any {
 		return deviceRelay{string(e.Device), showRelay(e.Status.Relay)}
 	case smartmeter.EventCommand:
 		return deviceCommand{string(e.Device), showCommand(e.Command)}
+	case smartmeter.EventReset:
+		return struct{}{}
 	default:
 		return showDevice(e.Status)
 	}

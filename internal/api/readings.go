@@ -128,7 +128,7 @@ func showBuckets(buckets []hub.Bucket, width time.Duration, wanted []string) col
 	c := columns{T: make([]int64, 0, len(buckets)), Coverage: make(column, 0, len(buckets))}
 	for _, b := range buckets {
 		c.T = append(c.T, int64(b.At))
-		c.Coverage = append(c.Coverage, float64(b.Covered)/float64(width.Milliseconds()))
+		c.Coverage = append(c.Coverage, float64(b.Covered())/float64(width.Milliseconds()))
 	}
 	for _, q := range quantities {
 		if len(wanted) > 0 && !slices.Contains(wanted, q.name) {

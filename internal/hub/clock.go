@@ -1,13 +1,18 @@
 package hub
 
-import "github.com/iot-smart-meter/smartmeter"
+import (
+	"time"
 
-// bootClock maps a node's milliseconds since boot onto the hub's clock.
+	"github.com/iot-smart-meter/smartmeter"
+)
+
+// bootClock maps a node's milliseconds since boot onto the hub's time.
 //
 // Every message shows an upper bound of the true offset: it arrived no earlier
 // than it was sent. The smallest (arrival - t) of the last ten minutes is
 // therefore the best guess; older ones are dropped because the node's crystal
-// drifts.
+// drifts. Arrivals are counted on the hub's monotonic clock, so that a step of
+// its wall clock moves no sample and prolongs no command.
 type bootClock struct {
 	boot smartmeter.BootID
 	// minutes holds the smallest offset of each of the last minutes, by the
@@ -22,30 +27,40 @@ const clockWindow = 10
 const clockTolerance = 2000
 
 type offsetMinute struct {
-	minute int64 // since 1970; 0 = empty
-	offset smartmeter.Instant
+	minute int64 // of the hub's uptime, from 1; 0 = empty
+	offset smartmeter.Millis
+}
+
+// moment is one instant on both clocks of the hub.
+type moment struct {
+	wall   smartmeter.Instant
+	uptime smartmeter.Millis
+}
+
+// at returns the moment of now, which must have a monotonic reading.
+func (h *Hub) at(now time.Time) moment {
+	return moment{smartmeter.InstantOf(now), smartmeter.Millis(now.Sub(h.began).Milliseconds())}
 }
 
 // hear takes one observation: boot's clock showed t when the message arrived.
 // An observation of another boot begins anew.
-func (c *bootClock) hear(boot smartmeter.BootID, t smartmeter.Millis, arrival smartmeter.Instant) {
+func (c *bootClock) hear(boot smartmeter.BootID, t smartmeter.Millis, arrival moment) {
 	if boot != c.boot {
 		*c = bootClock{boot: boot}
 	}
-	minute := int64(arrival) / 60_000
+	minute := int64(arrival.uptime)/60_000 + 1
 	slot := &c.minutes[minute%clockWindow]
-	offset := arrival - smartmeter.Instant(t)
+	offset := arrival.uptime - t
 	if slot.minute != minute || offset < slot.offset {
 		*slot = offsetMinute{minute: minute, offset: offset}
 	}
 }
 
-// offset returns the hub's time at the node's boot, as far as it is known at
-// now.
-func (c *bootClock) offset(now smartmeter.Instant) (offset smartmeter.Instant, known bool) {
-	oldest := int64(now)/60_000 - clockWindow
+// offset returns the hub's uptime at the node's boot, as far as it is known.
+func (c *bootClock) offset(now moment) (offset smartmeter.Millis, known bool) {
+	oldest := int64(now.uptime)/60_000 + 1 - clockWindow
 	for _, m := range c.minutes {
-		if m.minute > oldest && (!known || m.offset < offset) {
+		if m.minute > max(oldest, 0) && (!known || m.offset < offset) {
 			offset, known = m.offset, true
 		}
 	}
@@ -53,15 +68,14 @@ func (c *bootClock) offset(now smartmeter.Instant) (offset smartmeter.Instant, k
 }
 
 // now returns what the node's clock shows now.
-func (c *bootClock) now(now smartmeter.Instant) (t smartmeter.Millis, known bool) {
+func (c *bootClock) now(now moment) (t smartmeter.Millis, known bool) {
 	offset, known := c.offset(now)
-	return smartmeter.Millis(now - offset), known
+	return now.uptime - offset, known
 }
 
-// place returns when s, which was just measured, was measured on the hub's
-// clock. The node's own clock decides where it agrees with ours: it does not
-// suffer from the network.
-func (c *bootClock) place(s smartmeter.Sample, arrival smartmeter.Instant) smartmeter.Instant {
+// place returns when s, which was just measured, was measured. The node's own
+// clock decides where it agrees with ours: it does not suffer from the network.
+func (c *bootClock) place(s smartmeter.Sample, arrival moment) smartmeter.Instant {
 	c.hear(s.Boot, s.T, arrival)
 	at, _ := c.placeOld(s, arrival)
 	return at
@@ -69,13 +83,14 @@ func (c *bootClock) place(s smartmeter.Sample, arrival smartmeter.Instant) smart
 
 // placeOld does the same for a sample from before, which shows nothing about
 // the clocks. Of another boot than the present one only the node's own clock
-// can tell the time.
-func (c *bootClock) placeOld(s smartmeter.Sample, now smartmeter.Instant) (at smartmeter.Instant, known bool) {
+// can tell the time, and not of the future.
+func (c *bootClock) placeOld(s smartmeter.Sample, now moment) (at smartmeter.Instant, known bool) {
 	offset, known := c.offset(now)
 	if !known || s.Boot != c.boot {
-		return s.At, s.At != 0
+		return s.At, s.At != 0 && s.At <= now.wall+clockTolerance
 	}
-	at = offset + smartmeter.Instant(s.T)
+	age := now.uptime - offset - s.T
+	at = now.wall - smartmeter.Instant(age)
 	if s.At != 0 && max(s.At-at, at-s.At) <= clockTolerance {
 		return s.At, true
 	}

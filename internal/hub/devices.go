@@ -93,22 +93,45 @@ func (h *Hub) applyChange(id smartmeter.DeviceID, change DeviceChange) error {
 }
 
 // EraseDevice forgets a device and everything it measured. A node that still
-// publishes is met anew, without a past.
+// publishes is met anew, without a past. When the store fails nothing changes,
+// and the caller may try again.
 func (h *Hub) EraseDevice(ctx context.Context, id smartmeter.DeviceID) error {
-	h.mu.Lock()
-	c, err := h.find(id)
+	c, err := h.beginErasing(id)
 	if err != nil {
-		h.mu.Unlock()
 		return err
 	}
-	delete(h.devices, id)
-	delete(c.node.channels, c.device.Channel)
-	if len(c.node.channels) == 0 {
-		delete(h.nodes, c.node.id)
+	err = h.store.EraseDevice(ctx, c.device)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	c.erasing = false
+	if err != nil {
+		return unavailable(err)
 	}
+	delete(h.devices, id)
+	delete(c.node.channels, c.device.Channel) // the node stays: what it is does not change
 	h.events.forget(id)
-	h.mu.Unlock()
-	return unavailable(h.store.EraseDevice(ctx, c.device))
+	h.events.publish(smartmeter.EventReset, c.status(), nil)
+	return nil
+}
+
+// beginErasing keeps anything more of a device from being taken.
+func (h *Hub) beginErasing(id smartmeter.DeviceID) (*channel, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	c, err := h.find(id)
+	if err != nil {
+		return nil, err
+	}
+	if c.erasing {
+		return nil, conflict(c, "is being erased already")
+	}
+	for _, p := range c.node.pending {
+		if p.command.Device == id {
+			h.settle(p, smartmeter.CommandUnknown, "the device was erased before the node answered")
+		}
+	}
+	c.erasing = true
+	return c, nil
 }
 
 // Commands returns the newest commands of a device, newest first.

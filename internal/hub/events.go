@@ -14,14 +14,17 @@ const (
 	watcherQueue = 512
 	// readingGap keeps one device from showing more than four readings a second.
 	readingGap = 250 * time.Millisecond
+	// maxWatchers bounds what strangers can make the hub hold open: a household's
+	// pages, and a few scripts.
+	maxWatchers = 100
 )
 
 // eventLog numbers events, keeps the last ones and hands them to watchers.
 type eventLog struct {
 	mu       sync.Mutex
 	next     int64
-	kept     []smartmeter.Event // a ring: kept[id % eventsKept]
-	first    int64              // oldest id still kept
+	kept     []*smartmeter.Event // a ring: kept[id % eventsKept]
+	first    int64               // oldest id still kept
 	watchers map[*Watcher]struct{}
 	readings map[smartmeter.DeviceID]*readingPace
 	closed   bool
@@ -41,7 +44,7 @@ func newEventLog(start time.Time) *eventLog {
 	return &eventLog{
 		next:     first,
 		first:    first,
-		kept:     make([]smartmeter.Event, eventsKept),
+		kept:     make([]*smartmeter.Event, eventsKept),
 		watchers: make(map[*Watcher]struct{}),
 		readings: make(map[smartmeter.DeviceID]*readingPace),
 	}
@@ -51,10 +54,10 @@ func newEventLog(start time.Time) *eventLog {
 // behind: then Events is closed and the watcher may resume with the id of the
 // last event it saw.
 type Watcher struct {
-	Events <-chan smartmeter.Event
+	Events <-chan *smartmeter.Event
 	// Before is the id of the event before the first that Events delivers.
 	Before int64
-	events chan smartmeter.Event
+	events chan *smartmeter.Event
 	log    *eventLog
 }
 
@@ -67,30 +70,36 @@ func (w *Watcher) Close() {
 
 // Watch follows the events after the one with the id after. It reports false
 // when that event is not known any more (or never was, like 0): the watcher
-// then begins with now and should fetch the whole state anew.
-func (h *Hub) Watch(after int64) (w *Watcher, resumed bool) {
+// then begins with now and should fetch the whole state anew. The error is
+// Unavailable when too many watch already.
+func (h *Hub) Watch(after int64) (w *Watcher, resumed bool, err error) {
 	return h.events.watch(after)
 }
 
-func (l *eventLog) watch(after int64) (*Watcher, bool) {
+var errTooManyWatchers = smartmeter.NewError(smartmeter.Unavailable, "", "too many pages or programs watch the hub already; close some and try again")
+
+func (l *eventLog) watch(after int64) (*Watcher, bool, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if len(l.watchers) >= maxWatchers {
+		return nil, false, errTooManyWatchers
+	}
 	resumed := after >= l.first-1 && after < l.next && after != 0
 	missed := int64(0)
 	if resumed {
 		missed = l.next - 1 - after
 	}
-	events := make(chan smartmeter.Event, int(missed)+watcherQueue)
+	events := make(chan *smartmeter.Event, int(missed)+watcherQueue)
 	w := &Watcher{Events: events, Before: l.next - 1 - missed, events: events, log: l}
 	for id := l.next - missed; id < l.next; id++ {
 		events <- l.kept[id%eventsKept]
 	}
 	if l.closed {
 		close(events)
-		return w, resumed
+		return w, resumed, nil
 	}
 	l.watchers[w] = struct{}{}
-	return w, resumed
+	return w, resumed, nil
 }
 
 // publish numbers an event and hands it to every watcher that keeps up.
@@ -116,7 +125,7 @@ func (l *eventLog) publishReading(s smartmeter.DeviceStatus) {
 		pace.waiting = &s
 	case gap > 0:
 		pace.waiting = &s
-		time.AfterFunc(gap, func() { l.release(pace) })
+		time.AfterFunc(gap, func() { l.release(s.ID, pace) })
 	default:
 		pace.last = now
 		l.append(smartmeter.Event{Kind: smartmeter.EventReading, Device: s.ID, Status: s})
@@ -124,9 +133,12 @@ func (l *eventLog) publishReading(s smartmeter.DeviceStatus) {
 }
 
 // release publishes the reading that waited.
-func (l *eventLog) release(pace *readingPace) {
+func (l *eventLog) release(id smartmeter.DeviceID, pace *readingPace) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.readings[id] != pace {
+		return // the device was erased meanwhile
+	}
 	s := *pace.waiting
 	pace.waiting, pace.last = nil, time.Now()
 	l.append(smartmeter.Event{Kind: smartmeter.EventReading, Device: s.ID, Status: s})
@@ -143,11 +155,11 @@ func (l *eventLog) forget(id smartmeter.DeviceID) {
 func (l *eventLog) append(e smartmeter.Event) {
 	e.ID = l.next
 	l.next++
-	l.kept[e.ID%eventsKept] = e
+	l.kept[e.ID%eventsKept] = &e
 	l.first = max(l.first, l.next-eventsKept)
 	for w := range l.watchers {
 		select {
-		case w.events <- e:
+		case w.events <- &e:
 		default:
 			l.drop(w)
 		}

@@ -8,9 +8,9 @@ import (
 	"github.com/iot-smart-meter/smartmeter"
 )
 
-func take(t *testing.T, w *Watcher, n int) []smartmeter.Event {
+func take(t *testing.T, w *Watcher, n int) []*smartmeter.Event {
 	t.Helper()
-	var got []smartmeter.Event
+	var got []*smartmeter.Event
 	for range n {
 		select {
 		case e, open := <-w.Events:
@@ -40,7 +40,7 @@ func status(id string, watts smartmeter.Deciwatt) smartmeter.DeviceStatus {
 
 func TestWatchResumesWithoutAGap(t *testing.T) {
 	l := newEventLog(time.Now())
-	first, resumed := l.watch(0)
+	first, resumed, _ := l.watch(0)
 	if resumed {
 		t.Error("a first watch resumed something")
 	}
@@ -51,7 +51,7 @@ func TestWatchResumesWithoutAGap(t *testing.T) {
 	first.Close()
 	l.publish(smartmeter.EventDevice, status("d", 0), nil)
 
-	again, resumed := l.watch(seen[1].ID)
+	again, resumed, _ := l.watch(seen[1].ID)
 	if !resumed {
 		t.Fatal("did not resume")
 	}
@@ -68,11 +68,11 @@ func TestWatchDoesNotPretendToResume(t *testing.T) {
 		l.publish(smartmeter.EventDevice, status("d", 0), nil)
 	}
 	for name, after := range map[string]int64{"an earlier run": old.next, "long gone": l.first - 2, "the future": l.next, "nonsense": -1} {
-		if _, resumed := l.watch(after); resumed {
+		if _, resumed, _ := l.watch(after); resumed {
 			t.Errorf("resumed after an event of %s", name)
 		}
 	}
-	if w, resumed := l.watch(l.first - 1); !resumed || len(w.Events) != eventsKept {
+	if w, resumed, _ := l.watch(l.first - 1); !resumed || len(w.Events) != eventsKept {
 		t.Error("the oldest event still kept cannot be resumed from")
 	}
 }
@@ -80,7 +80,7 @@ func TestWatchDoesNotPretendToResume(t *testing.T) {
 func TestReadingsArePaced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newEventLog(time.Now())
-		w, _ := l.watch(0)
+		w, _, _ := l.watch(0)
 		for i := range 10 {
 			l.publishReading(status("a", smartmeter.Deciwatt(i)))
 		}
@@ -99,8 +99,8 @@ func TestReadingsArePaced(t *testing.T) {
 
 func TestSlowWatcherIsLetGo(t *testing.T) {
 	l := newEventLog(time.Now())
-	slow, _ := l.watch(0)
-	quick, _ := l.watch(0)
+	slow, _, _ := l.watch(0)
+	quick, _, _ := l.watch(0)
 	for range watcherQueue + 1 {
 		l.publish(smartmeter.EventDevice, status("d", 0), nil)
 		<-quick.Events
@@ -116,13 +116,41 @@ func TestSlowWatcherIsLetGo(t *testing.T) {
 
 func TestClosedLogEndsWatches(t *testing.T) {
 	l := newEventLog(time.Now())
-	before, _ := l.watch(0)
+	before, _, _ := l.watch(0)
 	l.close()
-	after, _ := l.watch(0)
+	after, _, _ := l.watch(0)
 	for _, w := range []*Watcher{before, after} {
 		if _, open := <-w.Events; open {
 			t.Error("a watch goes on after the hub stopped")
 		}
 		w.Close() // harmless
 	}
+}
+
+func TestWatchersAreBounded(t *testing.T) {
+	l := newEventLog(time.Now())
+	var last *Watcher
+	for range maxWatchers {
+		last, _, _ = l.watch(0)
+	}
+	if _, _, err := l.watch(0); smartmeter.CodeOf(err) != smartmeter.Unavailable {
+		t.Errorf("one too many: %v", err)
+	}
+	last.Close()
+	if _, _, err := l.watch(0); err != nil {
+		t.Errorf("after one left: %v", err)
+	}
+}
+
+func TestErasedDeviceIsSilent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newEventLog(time.Now())
+		w, _, _ := l.watch(0)
+		l.publishReading(status("a", 1))
+		l.publishReading(status("a", 2)) // waits
+		l.forget("a")
+		time.Sleep(time.Second)
+		synctest.Wait()
+		take(t, w, 1)
+	})
 }

@@ -35,7 +35,7 @@ type Bus interface {
 	// Publish hands m to the broker. It must not wait for its receivers.
 	Publish(m smartmeter.Message) error
 	// Subscribe calls handle for every message that matches filter, kept ones
-	// first, in the order of their publisher, until Close of the bus.
+	// first, in the order of their publisher, for as long as the bus lives.
 	// handle may publish; it must not keep the payload.
 	Subscribe(filter string, handle func(smartmeter.Message)) error
 }
@@ -56,8 +56,8 @@ type Store interface {
 
 	// Readings yields a channel's readings with from <= At < to, oldest first.
 	Readings(ctx context.Context, node smartmeter.NodeID, channel uint8, from, to smartmeter.Instant) iter.Seq2[smartmeter.Reading, error]
-	// Latest returns the newest reading of every channel; quantities that it
-	// lacks are filled from the readings shortly before it.
+	// Latest returns the newest reading of every channel, as
+	// smartmeter.Reading.After puts it together.
 	Latest(ctx context.Context) ([]smartmeter.Reading, error)
 	Devices(ctx context.Context) ([]smartmeter.Device, error)
 	// Commands returns a device's newest commands, newest first.
@@ -103,7 +103,7 @@ const (
 	commandGrace = 2 * time.Second
 )
 
-// Hub is the running system. Make one with New, then Run it.
+// Hub is the running system. Make one with New, Start it, then Run it.
 type Hub struct {
 	bus      Bus
 	store    Store
@@ -114,6 +114,8 @@ type Hub struct {
 	refused  *refusals
 	probes   sync.Map // mark (string) -> chan struct{}, closed when it is home
 
+	began time.Time // for the monotonic clock
+
 	mu      sync.Mutex // guards the live picture: everything below
 	nodes   map[smartmeter.NodeID]*node
 	devices map[smartmeter.DeviceID]*channel
@@ -122,7 +124,7 @@ type Hub struct {
 }
 
 // New returns a hub that remembers what store knows of its devices. It hears
-// nothing before Run.
+// nothing before Start.
 func New(ctx context.Context, cfg Config) (*Hub, error) {
 	h := &Hub{
 		bus:      cfg.Bus,
@@ -131,6 +133,7 @@ func New(ctx context.Context, cfg Config) (*Hub, error) {
 		describe: cfg.Describe,
 		log:      cfg.Logger,
 		events:   newEventLog(time.Now()),
+		began:    time.Now(),
 		refused:  newRefusals(cfg.Logger),
 		nodes:    make(map[smartmeter.NodeID]*node),
 		devices:  make(map[smartmeter.DeviceID]*channel),
@@ -164,27 +167,30 @@ func (h *Hub) remember(ctx context.Context) error {
 		}
 	}
 	for _, d := range devices {
-		last, err := h.store.Commands(ctx, d.ID, 1)
-		if err != nil {
-			return err
-		}
-		if len(last) == 0 {
-			continue
-		}
-		h.nodes[d.Node].lastCommand = settled(last[0])
-		if err := h.store.PutCommand(*h.nodes[d.Node].lastCommand); err != nil {
+		if err := h.rememberCommands(ctx, d); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// settled closes a command whose answer the hub was not there to hear.
-func settled(c smartmeter.Command) *smartmeter.Command {
-	if !c.State.Final() {
-		c.State, c.Reason = smartmeter.CommandUnknown, "the hub restarted before the node answered"
+// rememberCommands takes a device's last command, and closes those whose answer
+// the hub was not there to hear.
+func (h *Hub) rememberCommands(ctx context.Context, d smartmeter.Device) error {
+	last, err := h.store.Commands(ctx, d.ID, maxPendingCommands)
+	if err != nil {
+		return err
 	}
-	return &c
+	for i, c := range last { // newest first
+		if !c.State.Final() {
+			c.State, c.Reason = smartmeter.CommandUnknown, "the hub restarted before the node answered"
+			h.note(h.store.PutCommand(c))
+		}
+		if i == 0 {
+			h.nodes[d.Node].lastCommand = &c
+		}
+	}
+	return nil
 }
 
 // Start begins to listen to the nodes.
@@ -221,13 +227,25 @@ func (h *Hub) noticeSilence(now time.Time) {
 	}
 }
 
-// keep notes whether the store took a write. A reading that it refuses is
-// lost, and Health says so; the hub goes on. The caller holds mu.
+// keep notes whether the store took readings. Those that it refuses are lost,
+// and Health says so until it takes some again; the hub goes on. The caller
+// holds mu.
 func (h *Hub) keep(err error) {
+	if h.storeErr != nil && err == nil {
+		h.log.Info("the store takes readings again")
+	}
+	h.storeErr = nil
+	h.note(err)
+}
+
+// note notes what the store refused. The caller holds mu.
+func (h *Hub) note(err error) {
 	if err != nil && h.storeErr == nil {
 		h.log.Error("the store takes no more writes", "err", err)
 	}
-	h.storeErr = err
+	if err != nil {
+		h.storeErr = err
+	}
 }
 
 var errNoSuchDevice = smartmeter.NewError(smartmeter.NotFound, "device",

@@ -17,9 +17,11 @@ type node struct {
 	info     *wire.Info // nil: protocol 0
 	clock    bootClock
 	silent   bool // the meter does not answer
+	numbered bool // it numbers its samples, so it is no node of protocol 0
 	relay    smartmeter.RelayState
 	channels map[uint8]*channel
 
+	requests    uint64              // how many commands were asked for
 	pending     map[string]*pending // commands without an answer, by id
 	lastCommand *smartmeter.Command
 }
@@ -28,6 +30,7 @@ type node struct {
 type channel struct {
 	node    *node
 	device  smartmeter.Device
+	erasing bool // nothing more is taken
 	latest  *smartmeter.Reading
 	verdict verdict
 	// lastPower is when power was last measured, interval how long after the
@@ -39,6 +42,7 @@ type channel struct {
 func (h *Hub) addNode(id smartmeter.NodeID) *node {
 	n := h.nodes[id]
 	if n == nil {
+		id = smartmeter.NodeID(strings.Clone(string(id))) // it may be part of a longer topic
 		n = &node{id: id, channels: make(map[uint8]*channel), pending: make(map[string]*pending)}
 		h.nodes[id] = n
 	}
@@ -60,12 +64,12 @@ func (h *Hub) heard(addr wire.Address, now time.Time) (*channel, error) {
 		return nil, errTooMany
 	}
 	if n == nil {
-		n = h.addNode(smartmeter.NodeID(strings.Clone(string(addr.Node))))
+		n = h.addNode(addr.Node)
 	}
 	c := n.channels[addr.Channel]
 	if c == nil {
 		c = h.addChannel(n, h.newDevice(n.id, addr.Channel))
-		h.keep(h.store.PutDevice(c.device))
+		h.note(h.store.PutDevice(c.device))
 		h.log.Info("met a new device", "device", c.device.ID, "node", n.id, "channel", addr.Channel)
 	}
 	n.lastSeen = now
@@ -111,14 +115,21 @@ func (h *Hub) setRelay(n *node, state smartmeter.RelayState) {
 	}
 }
 
+// setSilent notes whether a node's meter answers, and tells.
+func (h *Hub) setSilent(c *channel, silent bool) {
+	if c.node.silent != silent {
+		c.node.silent = silent
+		h.events.publish(smartmeter.EventDevice, c.status(), nil)
+	}
+}
+
 // show makes r the newest reading of the live picture, and tells.
 func (h *Hub) show(c *channel, r smartmeter.Reading) {
-	merged := r
-	if c.latest != nil {
-		merged.Measurement = c.latest.Measurement
-		merged.Update(r.Measurement)
+	if r.Has.Has(smartmeter.Voltage) {
+		h.setSilent(c, false) // it speaks, whether or not we heard that it is back
 	}
-	c.latest = &merged
+	latest := r.After(c.latest)
+	c.latest = &latest
 	if r.Has.Has(smartmeter.Power) {
 		if apart := smartmeter.Millis(r.At - c.lastPower); c.lastPower != 0 && apart > 0 {
 			c.interval = apart

@@ -32,22 +32,24 @@ func (h *Hub) recall(addr wire.Address, payload []byte) error {
 	if addr.Kind != wire.KindInfo && addr.Kind != wire.KindRelayState {
 		return nil
 	}
+	if len(payload) == 0 {
+		return nil
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	n := h.nodes[addr.Node]
-	if n == nil || len(payload) == 0 {
-		return nil
+	if h.nodes[addr.Node] == nil && len(h.nodes) >= maxNodes {
+		return errTooMany
 	}
 	if addr.Kind == wire.KindInfo {
 		info, err := wire.DecodeInfo(payload)
-		if err == nil {
-			n.info = &info // what it is; what its clock showed is from long ago
+		if err == nil { // what it is; what its clock showed is from long ago
+			h.addNode(addr.Node).info = &info
 		}
 		return err
 	}
 	on, err := wire.DecodeRelayState(payload)
 	if err == nil {
-		h.setRelay(n, smartmeter.RelayStateOf(on))
+		h.setRelay(h.addNode(addr.Node), smartmeter.RelayStateOf(on))
 	}
 	return err
 }
@@ -120,18 +122,25 @@ func nothingMore[T any](*channel, T, time.Time) {}
 // takeSample turns a sample into a reading, shows it if it is fresh and keeps
 // it.
 func (h *Hub) takeSample(c *channel, s smartmeter.Sample, now time.Time) {
-	r := c.read(s, smartmeter.InstantOf(now))
-	age := now.Sub(r.At.Time())
-	if newest := c.latest == nil || r.At >= c.latest.At; newest && age < freshFor {
+	arrival := h.at(now)
+	r := c.read(s, arrival)
+	if c.isNews(r, arrival.wall) {
 		h.show(c, r)
 	}
 	h.keep(h.store.AppendReadings(r))
 }
 
+// isNews reports whether a reading is fresh and newer than what is shown. A
+// reading from the future is old news: a clock was set back.
+func (c *channel) isNews(r smartmeter.Reading, now smartmeter.Instant) bool {
+	fresh := now-r.At < smartmeter.Instant(freshFor.Milliseconds())
+	return fresh && (c.latest == nil || r.At >= c.latest.At || c.latest.At > now+clockTolerance)
+}
+
 // takeEnergy takes the register of a node that sends it apart. The samples of
 // others carry it to the Wh.
 func (h *Hub) takeEnergy(c *channel, register smartmeter.WattHour, now time.Time) {
-	if c.node.info == nil {
+	if c.node.info == nil && !c.node.numbered {
 		h.takeSample(c, smartmeter.Sample{Measurement: smartmeter.Measurement{Has: smartmeter.Energy, Energy: register}}, now)
 	}
 }
@@ -152,7 +161,7 @@ func (h *Hub) hearBacklog(said statement) error {
 	}
 	readings := make([]smartmeter.Reading, 0, len(samples))
 	for _, s := range samples {
-		at, known := c.node.clock.placeOld(s, smartmeter.InstantOf(said.now))
+		at, known := c.node.clock.placeOld(s, h.at(said.now))
 		switch {
 		case s.Seq == 0 || s.Implausible() != 0: // refused says so
 		case !known:
@@ -161,15 +170,18 @@ func (h *Hub) hearBacklog(said statement) error {
 			readings = append(readings, c.reading(s, at, smartmeter.ByNode))
 		}
 	}
-	h.keep(h.store.AppendReadings(readings...))
+	if len(readings) > 0 {
+		h.keep(h.store.AppendReadings(readings...))
+	}
 	return refused
 }
 
 // read places a sample that was just measured in time.
-func (c *channel) read(s smartmeter.Sample, arrival smartmeter.Instant) smartmeter.Reading {
+func (c *channel) read(s smartmeter.Sample, arrival moment) smartmeter.Reading {
 	if s.Seq == 0 {
-		return c.reading(s, arrival, smartmeter.ByArrival)
+		return c.reading(s, arrival.wall, smartmeter.ByArrival)
 	}
+	c.node.numbered = true
 	return c.reading(s, c.node.clock.place(s, arrival), smartmeter.ByNode)
 }
 
@@ -201,7 +213,7 @@ func (h *Hub) hearStatus(said statement) error {
 }
 
 func (h *Hub) takeInfo(c *channel, info wire.Info, now time.Time) {
-	c.node.clock.hear(info.Boot, info.T, smartmeter.InstantOf(now))
+	c.node.clock.hear(info.Boot, info.T, h.at(now))
 	had := c.hasRelay()
 	if c.node.info = &info; c.hasRelay() != had {
 		h.events.publish(smartmeter.EventRelay, c.status(), nil)
@@ -210,9 +222,10 @@ func (h *Hub) takeInfo(c *channel, info wire.Info, now time.Time) {
 
 func (h *Hub) takeEvent(c *channel, e wire.NodeEvent, _ time.Time) {
 	switch e.Kind {
-	case wire.NodeMeterSilent, wire.NodeMeterBack:
-		c.node.silent = e.Kind == wire.NodeMeterSilent
-		h.events.publish(smartmeter.EventDevice, c.status(), nil)
+	case wire.NodeMeterSilent:
+		h.setSilent(c, true)
+	case wire.NodeMeterBack:
+		h.setSilent(c, false)
 	}
 	if e.Relay != smartmeter.RelayUnknown {
 		h.setRelay(c.node, e.Relay)

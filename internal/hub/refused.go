@@ -16,6 +16,8 @@ import (
 var (
 	// errTooMany is for what would make the hub remember too much.
 	errTooMany = errors.New("too many nodes, or too many channels of one node")
+	// errErasing is for what comes while a device is being erased.
+	errErasing = errors.New("the device is being erased")
 	// errNoTime is for old samples that nobody can place in time.
 	errNoTime = errors.New("an old sample of another boot, without a clock")
 )
@@ -98,8 +100,12 @@ func label(err error) string {
 	if reason, ok := errors.AsType[wire.Reason](err); ok {
 		return reason.String()
 	}
-	if errors.Is(err, errNoTime) {
+	switch {
+	case errors.Is(err, errNoTime):
 		return "no_time"
+	case errors.Is(err, errErasing):
+		return "erasing"
+	default:
+		return "too_many_nodes"
 	}
-	return "too_many_nodes"
 }

@@ -10,39 +10,46 @@ import (
 // Bucket sums up what a device measured from At on for the width of a step.
 type Bucket struct {
 	At smartmeter.Instant
-	// Covered is for how much of the bucket there are readings.
-	Covered smartmeter.Millis
-	// Of has the quantities in the order of smartmeter.Quantities' bits: of
+	// Of has the quantities in the order of smartmeter.Quantities' bits:
 	// Voltage, Current, Power, Energy, Frequency, PowerFactor.
 	Of [quantityCount]Summary
+}
+
+// Covered returns for how much of the bucket something was measured.
+func (b *Bucket) Covered() (covered smartmeter.Millis) {
+	for _, s := range b.Of {
+		covered = max(covered, s.Covered)
+	}
+	return covered
 }
 
 // Summary is one quantity over a bucket, in the meter's units.
 type Summary struct {
 	Measured bool // the rest is 0 if not
 	Min, Max int64
-	// Mean is weighted by time: a reading stands until the next one.
+	// Mean is weighted by time: a value stands until the next one.
 	Mean float64
 	// Last is the newest value, which is what counts for a register.
 	Last int64
+	// Covered is for how much of the bucket there are values.
+	Covered smartmeter.Millis
 
 	weighted float64 // the sum of value times ms
-	weight   smartmeter.Millis
 }
 
 const quantityCount = 6
 
-// A reading stands for the time until the next one, but not longer than this
-// many times as long as the one before it did: what is missing is a gap, not
-// the last value for ever.
+// A value stands for the time until the next one, but not longer than this many
+// times as long as the one before it did: what is missing is a gap, not the
+// last value for ever.
 const standsFor = 3
 
 // maxBuckets bounds an answer.
 const maxBuckets = 100_000
 
-// Buckets returns what a device measured with from <= At < to, in steps of width,
-// which begin at multiples of it since 1970 UTC. Steps without a reading are
-// left out.
+// Buckets returns what a device measured with from <= At < to, in steps of
+// width, which begin at multiples of it since 1970 UTC. Steps without a value
+// are left out.
 func (h *Hub) Buckets(ctx context.Context, id smartmeter.DeviceID, from, to smartmeter.Instant, width smartmeter.Millis) ([]Bucket, error) {
 	d, err := h.Device(id)
 	if err != nil {
@@ -51,103 +58,111 @@ func (h *Hub) Buckets(ctx context.Context, id smartmeter.DeviceID, from, to smar
 	if smartmeter.Millis(to-from)/width > maxBuckets {
 		return nil, smartmeter.NewError(smartmeter.Invalid, "query.step", "gives more than 100000 values over this time; choose a longer step or a shorter time")
 	}
-	buckets, err := fold(h.store.Readings(ctx, d.Node, d.Channel, from, to), width)
+	buckets, err := fold(h.store.Readings(ctx, d.Node, d.Channel, from, to), to, width)
 	return buckets, unavailable(err)
 }
 
-// fold sums up readings that come oldest first.
-func fold(readings iter.Seq2[smartmeter.Reading, error], width smartmeter.Millis) ([]Bucket, error) {
+// fold sums up readings that come oldest first, all before to.
+func fold(readings iter.Seq2[smartmeter.Reading, error], to smartmeter.Instant, width smartmeter.Millis) ([]Bucket, error) {
 	f := folder{width: smartmeter.Instant(width)}
 	for r, err := range readings {
 		if err != nil {
 			return nil, err
 		}
-		f.add(r)
+		for i, v := range values(&r.Measurement) {
+			if r.Has.Has(smartmeter.Quantities(1 << i)) {
+				f.add(i, r.At, v)
+			}
+		}
 	}
-	f.finish()
+	for i := range f.held { // the last one stands for as long as the one before it did
+		f.stand(i, min(f.held[i].stood, to-f.held[i].at))
+	}
 	return f.buckets, nil
 }
 
-// folder builds buckets, the last reading being held back until it is known how
-// long it stands.
+// folder builds buckets. Each quantity goes its own way, for some nodes send
+// them apart: its last value is held back until it is known how long it stands.
 type folder struct {
 	width   smartmeter.Instant
 	buckets []Bucket
-	held    smartmeter.Reading
-	holds   bool
-	stood   smartmeter.Instant // for how long the one before held stood; 0 if there was none
+	held    [quantityCount]standing
 }
 
-func (f *folder) add(r smartmeter.Reading) {
-	if f.holds {
-		f.stood = f.until(r.At - f.held.At)
-		f.stand(f.stood)
-	}
-	f.held, f.holds = r, true
-	f.note(r)
+// standing is the value that a quantity has until the next one.
+type standing struct {
+	measured bool
+	value    int64
+	at       smartmeter.Instant
+	stood    smartmeter.Instant // how long the one before it stood; 0 if not known
 }
 
-// finish lets the last reading stand for as long as the one before it did.
-func (f *folder) finish() {
-	if f.holds {
-		f.stand(f.stood)
-	}
-}
-
-// until returns how long the held reading stands, given the time to the next.
-func (f *folder) until(gap smartmeter.Instant) smartmeter.Instant {
-	if f.stood == 0 {
-		return min(gap, f.width)
-	}
-	return min(gap, standsFor*f.stood)
-}
-
-// note takes what a reading says of its bucket at once.
-func (f *folder) note(r smartmeter.Reading) {
-	b := f.bucket(r.At)
-	for i, v := range values(&r.Measurement) {
-		s := &b.Of[i]
-		if !r.Has.Has(smartmeter.Quantities(1 << i)) {
-			continue
+func (f *folder) add(i int, at smartmeter.Instant, value int64) {
+	h := &f.held[i]
+	if gap := at - h.at; h.measured && gap > 0 {
+		longest := standsFor * h.stood
+		if h.stood == 0 {
+			longest = f.width
 		}
-		if !s.Measured {
-			s.Measured, s.Min, s.Max, s.Mean = true, v, v, float64(v)
-		}
-		s.Min, s.Max, s.Last = min(s.Min, v), max(s.Max, v), v
+		h.stood = min(gap, longest)
+		f.stand(i, h.stood)
 	}
+	h.measured, h.value, h.at = true, value, at
+	f.bucket(at).Of[i].note(value)
 }
 
-// stand lets the held reading stand for a time, in one bucket or several.
-func (f *folder) stand(time smartmeter.Instant) {
-	for at, end := f.held.At, f.held.At+time; at < end; {
+// stand lets the held value of a quantity stand for a time, in one bucket or
+// several.
+func (f *folder) stand(i int, time smartmeter.Instant) {
+	h := f.held[i]
+	for at, end := h.at, h.at+time; at < end; {
 		b := f.bucket(at)
 		next := min(end, b.At+f.width)
-		b.Covered += smartmeter.Millis(next - at)
-		for i, v := range values(&f.held.Measurement) {
-			if f.held.Has.Has(smartmeter.Quantities(1 << i)) {
-				b.Of[i].weigh(v, smartmeter.Millis(next-at))
-			}
-		}
+		b.Of[i].weigh(h.value, smartmeter.Millis(next-at))
 		at = next
 	}
 }
 
-func (s *Summary) weigh(v int64, time smartmeter.Millis) {
-	if !s.Measured { // it reaches into this bucket from the one before
-		s.Measured, s.Min, s.Max, s.Last = true, v, v, v
+// note takes what a value says at once.
+func (s *Summary) note(v int64) {
+	if !s.Measured {
+		s.Measured, s.Min, s.Max, s.Mean = true, v, v, float64(v)
 	}
-	s.weighted += float64(v) * float64(time)
-	s.weight += time
-	s.Mean = s.weighted / float64(s.weight)
+	s.Min, s.Max, s.Last = min(s.Min, v), max(s.Max, v), v
 }
 
-// bucket returns the bucket of an instant, which is the last one or a new one.
+// weigh takes a value that stands for a time, which may have begun in the
+// bucket before.
+func (s *Summary) weigh(v int64, time smartmeter.Millis) {
+	if !s.Measured {
+		s.note(v)
+	}
+	s.Min, s.Max = min(s.Min, v), max(s.Max, v)
+	s.weighted += float64(v) * float64(time)
+	s.Covered += time
+	s.Mean = s.weighted / float64(s.Covered)
+}
+
+// bucket returns the bucket of an instant, one of the last or a new one.
 func (f *folder) bucket(at smartmeter.Instant) *Bucket {
 	begin := at - at%f.width
-	if n := len(f.buckets); n == 0 || f.buckets[n-1].At < begin {
-		f.buckets = append(f.buckets, Bucket{At: begin})
+	for i := len(f.buckets) - 1; i >= 0 && f.buckets[i].At >= begin; i-- {
+		if f.buckets[i].At == begin {
+			return &f.buckets[i]
+		}
 	}
-	return &f.buckets[len(f.buckets)-1]
+	return f.insert(begin)
+}
+
+// insert makes a bucket in its place: a value that stood for long may reach
+// back to before what another quantity opened already.
+func (f *folder) insert(begin smartmeter.Instant) *Bucket {
+	f.buckets = append(f.buckets, Bucket{At: begin})
+	i := len(f.buckets) - 1
+	for ; i > 0 && f.buckets[i-1].At > begin; i-- {
+		f.buckets[i-1], f.buckets[i] = f.buckets[i], f.buckets[i-1]
+	}
+	return &f.buckets[i]
 }
 
 func values(m *smartmeter.Measurement) [quantityCount]int64 {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"time"
 
@@ -25,7 +26,9 @@ type SwitchRequest struct {
 // pending is a command that the node has not answered yet.
 type pending struct {
 	command  smartmeter.Command
+	number   uint64        // in the order of the requests to this node
 	text     bool          // the fielded form: answered by relay/state alone
+	sent     bool          // it is or will be at the broker: an answer may be for it
 	answered chan struct{} // closed when the command is final
 	expiry   *time.Timer
 }
@@ -41,15 +44,38 @@ func (h *Hub) Switch(ctx context.Context, req SwitchRequest) (smartmeter.Command
 	}
 	// Written before it is sent: a restart knows what may have moved.
 	if err := h.store.Sync(ctx); err != nil {
-		h.finish(p, smartmeter.CommandFailed, "it could not be recorded: "+err.Error())
-		return p.command, unavailable(err)
+		return h.fail(p, "it could not be recorded", err)
+	}
+	if err := h.beginSending(ctx, p); err != nil {
+		return h.fail(p, "it was not sent", err)
 	}
 	if err := h.bus.Publish(message); err != nil {
-		h.finish(p, smartmeter.CommandFailed, "it could not be sent: "+err.Error())
-		return p.command, &smartmeter.Error{Code: smartmeter.Unavailable, Message: "the broker did not take the command", Err: err}
+		return h.fail(p, "the broker did not take it", err)
 	}
-	h.sent(p)
+	h.noteSent(p)
 	return h.await(ctx, p, req.Wait)
+}
+
+// beginSending is the last moment at which a command can be stopped: recording
+// it may have taken so long that nobody wants it any more.
+func (h *Hub) beginSending(ctx context.Context, p *pending) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if p.command.State.Final() {
+		return errTooLate
+	}
+	p.sent = ctx.Err() == nil
+	return ctx.Err()
+}
+
+var errTooLate = errors.New("recording it took too long")
+
+// fail ends a command that did not leave the hub.
+func (h *Hub) fail(p *pending, what string, err error) (smartmeter.Command, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.settle(p, smartmeter.CommandFailed, what+": "+err.Error())
+	return p.command, &smartmeter.Error{Code: smartmeter.Unavailable, Message: "the command did not leave the hub: " + what, Err: err}
 }
 
 // request checks and records a command and puts it into the node's words.
@@ -61,11 +87,13 @@ func (h *Hub) request(req SwitchRequest) (*pending, smartmeter.Message, error) {
 		return nil, smartmeter.Message{}, err
 	}
 	now := time.Now()
-	order, err := c.order(req.On, smartmeter.InstantOf(now))
+	order, err := c.order(req.On, h.at(now))
 	if err != nil {
 		return nil, smartmeter.Message{}, err
 	}
+	c.node.requests++
 	p := &pending{
+		number:   c.node.requests,
 		text:     order.Text,
 		answered: make(chan struct{}),
 		command: smartmeter.Command{
@@ -82,6 +110,7 @@ func (h *Hub) request(req SwitchRequest) (*pending, smartmeter.Message, error) {
 	}
 	c.node.pending[order.ID] = p
 	p.expiry = time.AfterFunc(commandValid+commandGrace, func() { h.giveUp(p) })
+	c.node.lastCommand = &smartmeter.Command{ID: order.ID} // what follows is told of this one
 	h.tell(c, p)
 	return p, smartmeter.Message{
 		Topic:   h.topics.Topic(c.node.id, wire.KindRelayCommands, 0),
@@ -92,7 +121,7 @@ func (h *Hub) request(req SwitchRequest) (*pending, smartmeter.Message, error) {
 
 // order puts a command into the form that the node understands, or says why it
 // cannot be asked now.
-func (c *channel) order(on bool, now smartmeter.Instant) (wire.Command, error) {
+func (c *channel) order(on bool, now moment) (wire.Command, error) {
 	n := c.node
 	order := wire.Command{ID: rand.Text(), On: on, Text: n.info == nil}
 	switch {
@@ -102,12 +131,14 @@ func (c *channel) order(on bool, now smartmeter.Instant) (wire.Command, error) {
 		return order, conflict(c, "is offline and would not hear the command")
 	case len(n.pending) >= maxPendingCommands:
 		return order, conflict(c, "has not answered the commands before this one; wait a few seconds")
+	case order.Text && n.numbered:
+		return order, conflict(c, "has not told yet what it understands; it does when it connects again")
 	case order.Text:
 		return order, nil
 	}
 	t, known := n.clock.now(now)
 	if !known {
-		return order, conflict(c, "has not been heard since the hub started; try again in a few seconds")
+		return order, conflict(c, "has said nothing since it came back; try again in a few seconds")
 	}
 	order.Boot, order.BeforeT = n.clock.boot, t+smartmeter.Millis(commandValid.Milliseconds())
 	return order, nil
@@ -166,19 +197,30 @@ func (h *Hub) takeRelayAck(c *channel, ack wire.CommandAck, now time.Time) {
 }
 
 // takeRelayState takes a relay's position. For a node that knows no command
-// ids it is the answer to every command that asked for this position.
+// ids it is the answer to the oldest command that waits for one, if that asked
+// for this position.
 func (h *Hub) takeRelayState(c *channel, on bool, now time.Time) {
 	h.setRelay(c.node, smartmeter.RelayStateOf(on))
-	for _, p := range c.node.pending {
-		if p.text && p.command.On == on {
-			c.verdict = expect(p.command, now)
-			h.settle(p, smartmeter.CommandAcknowledged, "")
-		}
+	if p := c.node.oldestText(); p != nil && p.command.On == on {
+		c.verdict = expect(p.command, now)
+		h.settle(p, smartmeter.CommandAcknowledged, "")
 	}
 }
 
-// sent notes that the broker took the command. The answer may be here already.
-func (h *Hub) sent(p *pending) {
+// oldestText returns the first text command that is sent and not answered.
+func (n *node) oldestText() *pending {
+	var oldest *pending
+	for _, p := range n.pending {
+		if p.text && p.sent && (oldest == nil || p.number < oldest.number) {
+			oldest = p
+		}
+	}
+	return oldest
+}
+
+// noteSent notes that the broker took the command. The answer may be here
+// already.
+func (h *Hub) noteSent(p *pending) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if p.command.State == smartmeter.CommandRequested {
@@ -194,17 +236,14 @@ func (h *Hub) giveUp(p *pending) {
 	if p.command.State.Final() {
 		return
 	}
+	if !p.sent {
+		h.settle(p, smartmeter.CommandFailed, errTooLate.Error())
+		return
+	}
 	if c := h.devices[p.command.Device]; c != nil {
 		h.setRelay(c.node, smartmeter.RelayUnknown)
 	}
 	h.settle(p, smartmeter.CommandUnknown, fmt.Sprintf("the node did not answer within %v; its relay may have moved or not", commandValid+commandGrace))
-}
-
-// finish ends a command from outside the receive path.
-func (h *Hub) finish(p *pending, state smartmeter.CommandState, reason string) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.settle(p, state, reason)
 }
 
 // settle ends a command, once. The caller holds mu.
@@ -220,11 +259,11 @@ func (h *Hub) settle(p *pending, state smartmeter.CommandState, reason string) {
 
 // record keeps a command's new state and tells it. The caller holds mu.
 func (h *Hub) record(p *pending) {
-	h.keep(h.store.PutCommand(p.command))
 	c := h.devices[p.command.Device]
-	if c == nil {
-		return // erased meanwhile
+	if c == nil || c.erasing {
+		return
 	}
+	h.note(h.store.PutCommand(p.command))
 	if p.command.State.Final() {
 		delete(c.node.pending, p.command.ID)
 	}
@@ -233,10 +272,9 @@ func (h *Hub) record(p *pending) {
 
 // tell shows the command to whoever watches. The caller holds mu.
 func (h *Hub) tell(c *channel, p *pending) {
-	if last := c.node.lastCommand; last == nil || last.AskedAt <= p.command.AskedAt {
-		command := p.command
+	command := p.command
+	if last := c.node.lastCommand; last != nil && last.ID == command.ID {
 		c.node.lastCommand = &command
 	}
-	command := p.command
 	h.events.publish(smartmeter.EventCommand, c.status(), &command)
 }

@@ -65,6 +65,6 @@ func (h *Hub) judgeWatts(c *channel, r smartmeter.Reading) {
 	judged := *last
 	judged.Watts = watts
 	c.node.lastCommand = &judged
-	h.keep(h.store.PutCommand(judged))
+	h.note(h.store.PutCommand(judged))
 	h.events.publish(smartmeter.EventCommand, c.status(), &judged)
 }
