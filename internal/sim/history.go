@@ -2,6 +2,7 @@ package sim
 
 import (
 	"iter"
+	"slices"
 	"time"
 
 	"github.com/iot-smart-meter/smartmeter"
@@ -87,7 +88,7 @@ func (p *past) simulate(begin, end int64) {
 func (p *pastHome) simulate(begin, end int64) {
 	for i := range p.meters {
 		m := &p.meters[i]
-		m.onTheDay, m.records = 0, m.records[:0]
+		m.onTheDay, m.records = 0, slices.Grow(m.records[:0], int(end-begin)/historyInterval+1)
 	}
 	for from := begin; from < end; {
 		h := p.site.at(from)
