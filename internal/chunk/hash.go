@@ -41,12 +41,26 @@ func appendCanonical(p []byte, r *smartmeter.Reading) []byte {
 	return le.AppendUint32(p, uint32(m.PowerFactor))
 }
 
-// measured returns m without what it does not have.
+// measured returns m with 0 for what it does not have.
 func measured(m smartmeter.Measurement) smartmeter.Measurement {
-	if m.Has.Has(smartmeter.AllQuantities) {
-		return m
+	lacks := func(q smartmeter.Quantities) bool { return !m.Has.Has(q) }
+	if lacks(smartmeter.Voltage) {
+		m.Voltage = 0
 	}
-	kept := smartmeter.Measurement{}
-	kept.Update(m)
-	return kept
+	if lacks(smartmeter.Current) {
+		m.Current = 0
+	}
+	if lacks(smartmeter.Power) {
+		m.Power = 0
+	}
+	if lacks(smartmeter.Energy) {
+		m.Energy = 0
+	}
+	if lacks(smartmeter.Frequency) {
+		m.Frequency = 0
+	}
+	if lacks(smartmeter.PowerFactor) {
+		m.PowerFactor = 0
+	}
+	return m
 }
