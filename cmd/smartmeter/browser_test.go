@@ -57,13 +57,28 @@ func TestBrowser(t *testing.T) {
 		run(t, ctx, chromedp.Poll[bool](`document.querySelectorAll('[data-testid="chart"] canvas').length > 0`, chromedp.WithPollingTimeout(patience)))
 	})
 
+	t.Run("each range is drawn, pressed and in the address", func(t *testing.T) {
+		for _, page := range []string{"#/", "#/device/sim-fridge"} {
+			do(t, ctx, chromedp.Navigate("http://"+demo.http+"/"+page))
+			for _, name := range []string{"24h", "7d", "1h"} {
+				openRange(t, ctx, name)
+			}
+			openRange(t, ctx, "7d")
+			do(t, ctx, chromedp.Reload())
+			waitForRange(t, ctx, "7d")
+		}
+	})
+
 	t.Run("every page at every size, dark and light", func(t *testing.T) {
 		for _, theme := range []string{"light", "dark"} {
 			for _, size := range []struct {
 				name          string
 				width, height int64
 			}{{"phone", 390, 844}, {"desktop", 1280, 800}} {
-				for page, hash := range map[string]string{"home": "", "device": "#/device/sim-fridge"} {
+				for page, hash := range map[string]string{
+					"home": "#/", "device": "#/device/sim-fridge", "main": "#/device/sim-main",
+					"home-24h": "#/?range=24h", "home-7d": "#/?range=7d", "device-7d": "#/device/sim-fridge?range=7d",
+				} {
 					setTheme(t, ctx, theme)
 					do(t, ctx,
 						chromedp.EmulateViewport(size.width, size.height),
@@ -94,6 +109,29 @@ func TestBrowser(t *testing.T) {
 		demo = startReady(whole, "demo", "--http", demo.http, "--mqtt", "127.0.0.1:0")
 		run(t, ctx, chromedp.Poll[bool](`!document.querySelector('[data-testid="banner-away"]')`, chromedp.WithPollingTimeout(2*patience)))
 	})
+}
+
+// openRange presses a range's button and waits for its chart.
+func openRange(t *testing.T, ctx context.Context, name string) {
+	t.Helper()
+	button := `[data-testid="range-` + name + `"]`
+	run(t, ctx, chromedp.Poll[bool](`!!document.querySelector('`+button+`')`, chromedp.WithPollingTimeout(patience)))
+	do(t, ctx, chromedp.Click(chromedp.CSS(button)))
+	waitForRange(t, ctx, name)
+}
+
+// waitForRange waits until a range's button is the pressed one, and its chart
+// was drawn from an answer: the words beside it say what it shows.
+func waitForRange(t *testing.T, ctx context.Context, name string) {
+	t.Helper()
+	said := map[string]string{"1h": "last (hour|.+min)", "24h": "last 24.h", "7d": "last 7.days"}[name]
+	run(t, ctx, chromedp.Poll[bool](fmt.Sprintf(`(() => {
+		const pressed = [...document.querySelectorAll('.ranges [aria-pressed="true"]')].map((button) => button.dataset.testid);
+		const words = document.querySelector('.readout-time')?.textContent ?? '';
+		return pressed.join() === 'range-%s' && /^%s$/.test(words)
+			&& (location.hash.split('range=')[1] ?? '1h') === '%s'
+			&& document.querySelectorAll('[data-testid="chart"] canvas').length === 1;
+	})()`, name, said, name), chromedp.WithPollingTimeout(patience)))
 }
 
 // newBrowser starts Debian's Chromium, which asks nobody but us.

@@ -2,6 +2,8 @@
 // one function for each call. Units are the API's: V, A, W, Hz, ratio, Wh;
 // times are RFC 3339 strings, or Unix milliseconds in columns of readings.
 
+import type { Buckets } from "./buckets";
+
 export type LoadKind = "generic" | "must_stay_on" | "heater" | "compressor" | "lighting";
 /** "none": there is no relay to move. */
 export type RelayState = "on" | "off" | "unknown" | "none";
@@ -60,6 +62,14 @@ interface PowerPage {
   t: number[];
   power: (number | null)[];
   next?: string;
+}
+
+/** A device's stored power in steps, those without a reading left out. */
+interface StepPage {
+  t: number[];
+  power: (number | null)[];
+  power_min: (number | null)[];
+  power_max: (number | null)[];
 }
 
 /** What a PUT on a relay answers when the node did as it was asked. */
@@ -126,6 +136,14 @@ export async function fetchPower(
     url = page.next ? ownOrigin(page.next, url) : null;
   }
   return { tMillis, watts };
+}
+
+/** fetchBuckets returns a device's power summed up in steps: the mean by time, and the extremes. */
+export async function fetchBuckets(id: string, fromMillis: number, toMillis: number, step: "1m" | "15m"): Promise<Buckets> {
+  const query = new URLSearchParams({ from: rfc3339(fromMillis), to: rfc3339(toMillis), step, quantities: "power" });
+  const response = await call(`${devicePath(id)}/readings?${query}`);
+  const page = (await response.json()) as StepPage;
+  return { tMillis: page.t, mean: page.power, min: page.power_min, max: page.power_max };
 }
 
 /** putRelay asks the hub to move a relay and waits for the node's word. It throws a Refusal, or a TypeError or DOMException when the hub cannot be reached. */

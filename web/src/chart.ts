@@ -3,16 +3,19 @@
 // open. All styles are set through the DOM, as the page's policy demands.
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
-import { minuteOfDay, wattMark } from "./format";
+import { dayMark, minuteOfDay, wattMark } from "./format";
+import type { RangeName } from "./range";
 import { palette } from "./theme";
 
-/** What is drawn: one column of instants and the watts of the area and of the line above it; without a line, null. */
+/** What is drawn: one column of instants, the watts of the area, and what lies over it if anything does: a line, and the band between the extremes. */
 export interface ChartData {
+  readonly range: RangeName;
   readonly fromMillis: number;
   readonly toMillis: number;
   readonly tMillis: readonly number[];
   readonly area: readonly (number | null)[];
   readonly line: readonly (number | null)[] | null;
+  readonly band: { readonly min: readonly (number | null)[]; readonly max: readonly (number | null)[] } | null;
 }
 
 /** The axis never shows less than this, so that a sleeping house is a flat line. */
@@ -25,15 +28,16 @@ export class PowerChart {
 
   /** onScrub is called with the index of the instant under the pointer, and with null when there is none. */
   constructor(host: HTMLElement, onScrub: (index: number | null) => void) {
-    this.#plot = new uPlot(options(host, () => this.#data, onScrub), [[], [], []], host);
+    this.#plot = new uPlot(options(host, () => this.#data, onScrub), [[], [], [], [], []], host);
     followTouch(this.#plot);
   }
 
   setData(data: ChartData): void {
     this.#data = data;
-    const nothing = () => new Array<null>(data.tMillis.length).fill(null);
+    const column = (values: readonly (number | null)[] | undefined) => values ? [...values] : new Array<null>(data.tMillis.length).fill(null);
+    const { tMillis, area, line, band } = data;
     this.#plot.batch(() => {
-      this.#plot.setData([[...data.tMillis], [...data.area], data.line ? [...data.line] : nothing()], false);
+      this.#plot.setData([[...tMillis], [...area], column(line ?? undefined), column(band?.min), column(band?.max)], false);
       this.#plot.setScale("x", { min: data.fromMillis, max: data.toMillis });
     });
   }
@@ -86,7 +90,7 @@ function options(
       y: { range: (_plot, _min, max) => [0, Math.max(leastTopWatts, (max ?? 0) * 1.1)] },
     },
     axes: [
-      { ...axis, size: 28, gap: 6, grid: { show: false }, space: 64, incrs: minutes, values: (_plot, at) => at.map(minuteOfDay) },
+      { ...axis, size: 28, gap: 6, grid: { show: false }, space: 64, incrs: distances, values: timeMarks },
       { ...axis, size: 58, gap: 6, space: 36, values: (_plot, at) => at.map(wattMark) },
     ],
     series: [
@@ -99,7 +103,10 @@ function options(
         ...steps,
       },
       { stroke: () => palette.peek().selected, width: 1.5, points: { show: false }, ...steps },
+      { points: { show: false }, ...steps },
+      { points: { show: false }, ...steps },
     ],
+    bands: [{ series: [4, 3], fill: () => palette.peek().consumptionBand }],
     hooks: {
       setCursor: [(plot) => onScrub(scrubbed(plot, data()))],
     },
@@ -111,7 +118,13 @@ const wholeGaps: uPlot.Series.GapsRefiner = (_plot, _series, _from, _to, gaps) =
   gaps.map(([from, to]) => [from, to + 2 * devicePixelRatio]);
 
 /** Distances of the time axis's labels. */
-const minutes = [1, 2, 5, 10, 15, 30, 60].map((minute) => minute * 60_000);
+const dayMillis = 24 * 60 * 60_000;
+const distances = [
+  ...[1, 2, 5, 10, 15, 30, 60, 120, 180, 240, 360].map((minute) => minute * 60_000),
+  ...[1, 2].map((day) => day * dayMillis),
+];
+
+const timeMarks: uPlot.Axis.DynamicValues = (_plot, at, _axis, _space, distance) => at.map(distance < dayMillis ? minuteOfDay : dayMark);
 
 function scrubbed(plot: uPlot, data: ChartData | null): number | null {
   const { left, idx } = plot.cursor;

@@ -3,6 +3,8 @@
 // state and derives from it; sync.ts brings the news.
 import { computed, signal, untracked, type ReadonlySignal, type Signal } from "@preact/signals";
 import type { Command, Device, Latest, Relay } from "./api";
+import { noBuckets, type Buckets } from "./buckets";
+import type { StepRangeName } from "./range";
 import { isPending, relaySituation, type Ask, type Situation } from "./relay";
 import { appendSample, emptySeries, gapIntervals, gridOf, houseTotal, mergeSeries, type Series } from "./series";
 
@@ -19,6 +21,9 @@ const leastGridMillis = 1_000;
 
 export const connection = signal<Connection>("connecting");
 
+/** How often the hub said hello: what was fetched before the last one may be old. */
+export const connections = signal(0);
+
 /** How far the hub's clock is ahead of the browser's; ages and charts are in the hub's time. */
 const hubAheadMillis = signal(0);
 const browserMillis = signal(Date.now());
@@ -32,6 +37,17 @@ export const pictureMillis = computed(() =>
   connection.value === "away" && heardMillis.value > 0 ? heardMillis.value : nowMillis.value,
 );
 
+/** What the page knows of a device's past in steps. */
+export interface Past {
+  readonly buckets: Buckets;
+  /** Whether the hub has answered; what it answered stands until the next answer. */
+  readonly known: boolean;
+  /** Why there is nothing yet; "" while the answer is awaited. */
+  readonly failure: string;
+}
+
+const noPast: Past = { buckets: noBuckets, known: false, failure: "" };
+
 /** A device and everything the page keeps beside it. */
 export class Entry {
   readonly id: string;
@@ -40,6 +56,8 @@ export class Entry {
   readonly stored = signal(false);
   /** The power of the last hour. */
   readonly power = signal<Series>(emptySeries);
+  /** The longer ranges, each fetched when somebody looks at it. */
+  readonly past: Readonly<Record<StepRangeName, Signal<Past>>> = { "24h": signal(noPast), "7d": signal(noPast) };
   /** What this page asked of the relay. */
   readonly ask = signal<Ask | null>(null);
   /** The command whose failure was read and put away. */
@@ -84,7 +102,7 @@ export function entryOf(id: string): Entry | undefined {
 
 // The house: all devices without a parent, because a parent measures its children, too.
 
-const topEntries = computed(() => allEntries.value.filter((entry) => !entry.device.value.parent));
+export const topEntries = computed(() => allEntries.value.filter((entry) => !entry.device.value.parent));
 
 export interface House {
   /** null when no device counts. */
@@ -103,6 +121,19 @@ export const house = computed<House>(() => {
 /** counts says whether a device's latest power is part of the house now. */
 export function counts(device: Device): boolean {
   return device.online && !device.meter_silent && device.latest?.power !== undefined;
+}
+
+/** The devices that this one measures, too. */
+export function childrenOf(id: string): readonly Entry[] {
+  return allEntries.value.filter((entry) => entry.device.value.parent === id);
+}
+
+/** unmeteredWatts is what a parent measures beyond its children; null where that is nothing or not known. Meters are not read at the same instant, so that it may be negative for a moment. */
+export function unmeteredWatts(parent: Device, children: readonly Device[]): number | null {
+  if (children.length === 0 || !counts(parent)) return null;
+  const metered = children.filter(counts).reduce((sum, child) => sum + (child.latest?.power ?? 0), 0);
+  const rest = (parent.latest?.power ?? 0) - metered;
+  return rest > 0 ? rest : null;
 }
 
 /** Whether every device's last hour was fetched, and the charts are whole. */
@@ -167,7 +198,7 @@ export type DeviceChange = "new" | "returned" | "changed";
 export function putDevice(device: Device): DeviceChange {
   const before = entries.get(device.id)?.device.peek();
   setDevice(device);
-  if (!before || before.name !== device.name || before.room !== device.room) {
+  if (!before || before.name !== device.name || before.room !== device.room || before.parent !== device.parent) {
     arrange();
   }
   if (!before) return "new";
@@ -191,18 +222,26 @@ function isNewer(a: Latest | null, b: Latest | null): boolean {
   return a !== null && (b === null || Date.parse(a.at) > Date.parse(b.at));
 }
 
+/** arrange puts rooms and devices in order by name. A meter above others stands first, and so does its room. */
 function arrange(): void {
   const byRoom = new Map<string, Entry[]>();
+  const parents = new Set(Array.from(entries.values(), (entry) => entry.device.peek().parent));
+  const isParent = (entry: Entry) => parents.has(entry.id);
   for (const entry of entries.values()) {
     const room = entry.device.peek().room;
     byRoom.set(room, [...(byRoom.get(room) ?? []), entry]);
   }
   const order = new Intl.Collator(undefined, { numeric: true }).compare;
   rooms.value = [...byRoom]
-    .sort(([a], [b]) => Number(a === "") - Number(b === "") || order(a, b))
+    .sort(
+      ([a, inA], [b, inB]) =>
+        Number(inB.some(isParent)) - Number(inA.some(isParent)) || Number(a === "") - Number(b === "") || order(a, b),
+    )
     .map(([name, members]) => ({
       name,
-      entries: members.sort((a, b) => order(a.device.peek().name, b.device.peek().name)),
+      entries: members.sort(
+        (a, b) => Number(isParent(b)) - Number(isParent(a)) || order(a.device.peek().name, b.device.peek().name),
+      ),
     }));
 }
 
@@ -221,6 +260,18 @@ export function putStored(id: string, stored: Series): void {
   if (!entry) return;
   entry.power.value = mergeSeries(stored, entry.power.peek());
   entry.stored.value = true;
+}
+
+/** putPast takes a longer range as the hub sums it up. */
+export function putPast(id: string, range: StepRangeName, buckets: Buckets): void {
+  const entry = entries.get(id);
+  if (entry) entry.past[range].value = { buckets, known: true, failure: "" };
+}
+
+/** failPast says why a longer range did not come; what came before stands. */
+export function failPast(id: string, range: StepRangeName, failure: string): void {
+  const entry = entries.get(id);
+  if (entry) entry.past[range].value = { ...entry.past[range].peek(), failure };
 }
 
 export function putRelay(id: string, relay: Relay): void {

@@ -1,8 +1,10 @@
 // Keeping the page in step with the hub: live events change the state, every
 // (re)connection fetches it anew, and a relay is switched by asking the hub.
-import { batch } from "@preact/signals";
-import { eventsURL, fetchDevices, fetchPower, putRelay, Refusal } from "./api";
+import { batch, computed, effect } from "@preact/signals";
+import { eventsURL, fetchBuckets, fetchDevices, fetchPower, putRelay, Refusal } from "./api";
 import { EventStream, type EventHandlers } from "./events";
+import { stepRanges, type StepRangeName } from "./range";
+import { Refetch } from "./refetch";
 import { isPending } from "./relay";
 import * as state from "./state";
 
@@ -17,6 +19,7 @@ export const handlers: EventHandlers = {
   hello() {
     state.heard();
     state.connection.value = "live";
+    state.connections.value++;
     void refresh();
   },
   reset: () => void refresh(),
@@ -30,12 +33,63 @@ export const handlers: EventHandlers = {
 /** start connects to the hub and keeps the page up to date for as long as it is open. */
 export function start(): void {
   const stream = new EventStream(eventsURL, handlers);
+  const arrived = computed(() => state.rooms.value !== null && state.allStored.value);
+  effect(() => (state.connections.value > 0 && arrived.value ? keepLastHours() : undefined));
   setInterval(state.tick, 1_000);
   addEventListener("online", () => stream.check());
   addEventListener("offline", () => stream.check());
   document.addEventListener("visibilitychange", () => {
     if (document.visibilityState === "visible") stream.check();
   });
+}
+
+/** Within this of its window's begin a device's last hour is whole. */
+const wholeWithinMillis = 60_000;
+
+/** keepLastHours fetches again those last hours that are still coming in; what is new arrives live. It returns how to stop. */
+export function keepLastHours(): () => void {
+  return keep(Infinity, async () => {
+    const begin = state.pictureMillis.peek() - state.windowMillis + wholeWithinMillis;
+    const missing = state.allEntries.peek().filter((entry) => (entry.power.peek().tMillis[0] ?? Infinity) > begin);
+    await fetchAll(missing.map((entry) => entry.id), fetchHistory);
+    return missing.flatMap((entry) => entry.power.peek().tMillis);
+  });
+}
+
+/** keepPast fetches a longer range of some devices, and keeps it up to date. It returns how to stop. */
+export function keepPast(range: StepRangeName, ids: readonly string[]): () => void {
+  return keep(stepRanges[range].stepMillis, async () => {
+    await fetchAll(ids, (id) => fetchPast(id, range));
+    return ids.flatMap((id) => state.entryOf(id)?.past[range].peek().buckets.tMillis ?? []);
+  });
+}
+
+/** keep fetches now and whenever that is due. */
+function keep(stepMillis: number, fetchKnown: () => Promise<readonly number[]>): () => void {
+  const due = new Refetch(state.pictureMillis.peek(), stepMillis);
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let stopped = false;
+  const turn = async () => {
+    const known = await fetchKnown();
+    const waitMillis = due.next(state.pictureMillis.peek(), known);
+    if (!stopped && waitMillis < Infinity) timer = setTimeout(() => void turn(), waitMillis);
+  };
+  void turn();
+  return () => {
+    stopped = true;
+    clearTimeout(timer);
+  };
+}
+
+async function fetchPast(id: string, range: StepRangeName): Promise<void> {
+  const { spanMillis, stepMillis, step } = stepRanges[range];
+  const to = state.pictureMillis.peek();
+  const from = Math.floor((to - spanMillis) / stepMillis) * stepMillis;
+  try {
+    state.putPast(id, range, await fetchBuckets(id, from, to, step));
+  } catch (error) {
+    state.failPast(id, range, error instanceof Refusal ? error.message : "the hub did not answer");
+  }
 }
 
 /** Changes that wait for the snapshot being fetched: applied before it, an older snapshot would undo them. */
@@ -67,7 +121,7 @@ async function refresh(): Promise<void> {
       return;
     }
   }
-  await fetchHistories(state.allEntries.peek().map((entry) => entry.id));
+  await fetchAll(state.allEntries.peek().map((entry) => entry.id), fetchHistory);
 }
 
 /** fetchSnapshot reports whether the hub answered with its devices. */
@@ -84,16 +138,17 @@ async function fetchSnapshot(): Promise<boolean> {
   }
 }
 
-/** fetchHistories fetches what is stored of the last hour, a few devices at a time. */
-async function fetchHistories(ids: readonly string[]): Promise<void> {
+/** fetchAll fetches something of each device, a few at a time. */
+async function fetchAll(ids: readonly string[], fetchOne: (id: string) => Promise<void>): Promise<void> {
   const queue = ids.values();
   await Promise.all(
     Array.from({ length: parallelFetches }, async () => {
-      for (const id of queue) await fetchHistory(id);
+      for (const id of queue) await fetchOne(id);
     }),
   );
 }
 
+/** fetchHistory fetches what is stored of the last hour. */
 async function fetchHistory(id: string): Promise<void> {
   const to = state.pictureMillis.peek();
   try {

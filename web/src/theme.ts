@@ -6,6 +6,7 @@ import { signal } from "@preact/signals";
 export interface Palette {
   readonly consumption: string;
   readonly consumptionArea: string;
+  readonly consumptionBand: string;
   readonly selected: string;
   readonly ink: string;
   readonly line: string;
@@ -22,6 +23,7 @@ function readPalette(): Palette {
   return {
     consumption: token("--consumption"),
     consumptionArea: token("--consumption-area"),
+    consumptionBand: token("--consumption-band"),
     selected: token("--selected"),
     ink: token("--ink-soft"),
     line: token("--line"),

@@ -11,14 +11,14 @@ export function App() {
   return (
     <div class="frame" data-connection={connection}>
       <header class="top">
-        <a class="brand" href={homeHref}>
+        <a class="brand" href={homeHref(here.range)}>
           <img src="icon.svg" alt="" width="28" height="28" />
           Smartmeter
         </a>
         <Connection />
       </header>
       <nav class="places" aria-label="Places">
-        <a href={homeHref} aria-current={here.page === "home" ? "page" : undefined}>
+        <a href={homeHref(here.range)} aria-current={here.page === "home" ? "page" : undefined}>
           <HomeIcon />
           Home
         </a>

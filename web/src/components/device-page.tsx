@@ -1,19 +1,18 @@
 import { useComputed } from "@preact/signals";
-import type { ChartData } from "../chart";
 import * as format from "../format";
 import { causeOf, lifeOf } from "../relay";
-import { homeHref } from "../route";
-import { withGaps } from "../series";
-import { entryOf, pictureMillis, rooms, spanMillis, type Entry } from "../state";
+import { devicePicture } from "../picture";
+import { deviceHref, homeHref, route } from "../route";
+import { childrenOf, entryOf, pictureMillis, rooms, type Entry } from "../state";
 import { Chart } from "./chart";
 import { Chips } from "./chips";
 import { Quantity } from "./figure";
-import { BackIcon, KindIcon, kindNames } from "./icons";
+import { BackIcon, KindIcon, kindNames, MeterIcon } from "./icons";
 import { RelayNote } from "./relay-note";
 import { RelaySwitch } from "./relay-switch";
-import { isOld, powerFigure, shownWatts } from "./tile";
+import { Below, isOld, powerFigure, shownWatts } from "./tile";
 
-/** One device: all it measures, its last hour, and its relay. */
+/** One device: all it measures, its past, and its relay. */
 export function DevicePage({ id }: { id: string }) {
   const loading = rooms.value === null;
   const entry = entryOf(id);
@@ -28,7 +27,7 @@ function NoDevice({ id }: { id: string }) {
       <h1>No device “{id}”</h1>
       <p class="soft">It may have been removed, or the address has a slip in it.</p>
       <p>
-        <a href={homeHref}>See all devices</a>
+        <a href={homeHref(route.value.range)}>See all devices</a>
       </p>
     </section>
   );
@@ -43,8 +42,8 @@ function KnownDevice({ entry }: { entry: Entry }) {
         <Figures entry={entry} />
       </section>
       <RelayCard entry={entry} />
-      <section class="card last-hour" aria-label="The last hour">
-        <LastHour entry={entry} />
+      <section class="card past" aria-label="The past">
+        <Past entry={entry} />
       </section>
       <About entry={entry} />
     </div>
@@ -53,15 +52,16 @@ function KnownDevice({ entry }: { entry: Entry }) {
 
 function Heading({ entry }: { entry: Entry }) {
   const device = entry.device.value;
+  const parent = childrenOf(entry.id).length > 0;
   return (
     <div class="device-heading">
-      <a class="back" href={homeHref} aria-label="Back to all devices">
+      <a class="back" href={homeHref(route.value.range)} aria-label="Back to all devices">
         <BackIcon />
       </a>
-      <KindIcon kind={device.kind} />
+      {parent ? <MeterIcon /> : <KindIcon kind={device.kind} />}
       <div>
         <h1>{device.name}</h1>
-        <p class="soft">{[device.room, kindNames[device.kind]].filter(Boolean).join(" · ")}</p>
+        <p class="soft">{[device.room, parent ? "meter above others" : kindNames[device.kind]].filter(Boolean).join(" · ")}</p>
       </div>
     </div>
   );
@@ -74,6 +74,7 @@ function Now({ entry }: { entry: Entry }) {
       <p class="now-watts" data-testid={`watts-${device.id}`} data-watts={shownWatts(device)}>
         <Quantity figure={powerFigure(device)} />
       </p>
+      <Below entry={entry} />
       <Chips entry={entry} />
     </div>
   );
@@ -130,18 +131,16 @@ function RelayCard({ entry }: { entry: Entry }) {
   );
 }
 
-function LastHour({ entry }: { entry: Entry }) {
-  const data = useComputed<ChartData>(() => {
-    const to = pictureMillis.value;
-    const { tMillis, watts } = withGaps(entry.power.value, entry.device.value.interval_ms);
-    return { fromMillis: to - spanMillis.value, toMillis: to, tMillis, area: watts, line: null };
-  });
-  return <Chart data={data} areaName={entry.device.value.name} lineName={null} />;
+function Past({ entry }: { entry: Entry }) {
+  const picture = useComputed(() => devicePicture(route.value.range, entry));
+  const shown = useComputed(() => [entry.id]);
+  return <Chart picture={picture} shown={shown} areaName={entry.device.value.name} lineName={null} />;
 }
 
 function About({ entry }: { entry: Entry }) {
   const device = entry.device.value;
   const parent = device.parent === "" ? null : (entryOf(device.parent)?.device.value.name ?? device.parent);
+  const children = childrenOf(entry.id);
   const refused = Object.entries(device.refused ?? {});
   return (
     <section class="card about" aria-label="About this device">
@@ -153,6 +152,8 @@ function About({ entry }: { entry: Entry }) {
         </dd>
         {parent !== null && <dt>Measured by</dt>}
         {parent !== null && <dd>{parent}, too</dd>}
+        {children.length > 0 && <dt>Measures, too</dt>}
+        {children.length > 0 && <dd>{children.map(below)}</dd>}
         <dt>Reads its meter</dt>
         <dd>every {device.interval_ms / 1000} s</dd>
         <dt>Last heard</dt>
@@ -166,5 +167,16 @@ function About({ entry }: { entry: Entry }) {
         )}
       </dl>
     </section>
+  );
+}
+
+/** One of the devices that a meter above others measures, too. */
+function below(child: Entry, index: number) {
+  const { id, name } = child.device.value;
+  return (
+    <>
+      {index > 0 && ", "}
+      <a href={deviceHref(id, route.value.range)}>{name}</a>
+    </>
   );
 }

@@ -1,20 +1,22 @@
 import { useComputed, useSignal, type ReadonlySignal, type Signal } from "@preact/signals";
-import type { ChartData } from "../chart";
 import { count, power } from "../format";
-import { resample } from "../series";
-import { allEntries, entryOf, house, housePower, pictureMillis, spanMillis, type Entry, type House } from "../state";
+import { housePicture } from "../picture";
+import { route } from "../route";
+import { allEntries, entryOf, house, topEntries, type Entry, type House } from "../state";
 import { Chart } from "./chart";
 import { Quantity } from "./figure";
 
-/** The house's power now and over the last hour, with one device drawn over it if somebody picks one. */
+/** The house's power now and over a range, with one device drawn over it if somebody picks one. */
 export function Hero() {
   const picked = useSignal<string | null>(null);
-  const data = useComputed(() => chartData(picked.value));
-  const name = useComputed(() => (picked.value && entryOf(picked.value)?.device.value.name) || null);
+  const over = useComputed(() => (picked.value === null ? undefined : entryOf(picked.value)));
+  const picture = useComputed(() => housePicture(route.value.range, over.value));
+  const shown = useComputed(() => [...topEntries.value, ...(over.value ? [over.value] : [])].map((entry) => entry.id));
+  const name = useComputed(() => over.value?.device.value.name ?? null);
   return (
     <section class="card hero" aria-label="The house">
       <HouseNow house={house} />
-      <Chart data={data} areaName="House" lineName={name.value} />
+      <Chart picture={picture} shown={shown} areaName="House" lineName={name.value} />
       <Picker picked={picked} />
     </section>
   );
@@ -34,24 +36,13 @@ function HouseNow({ house }: { house: ReadonlySignal<House> }) {
   );
 }
 
-function chartData(picked: string | null): ChartData {
-  const total = housePower.value;
-  const to = pictureMillis.value;
-  const entry = picked === null ? undefined : entryOf(picked);
-  return {
-    fromMillis: to - spanMillis.value,
-    toMillis: to,
-    tMillis: total.tMillis,
-    area: total.watts,
-    line: entry ? resample(entry.power.value, entry.device.peek().interval_ms, total.tMillis).watts : null,
-  };
-}
-
-/** Picks the device whose line is drawn over the house. */
+/** Picks the device whose line is drawn over the house. One that is the whole house has no line of its own. */
 function Picker({ picked }: { picked: Signal<string | null> }) {
+  const top = topEntries.value;
+  const whole = top.length === 1 ? top[0] : undefined;
   return (
     <div class="picker" role="group" aria-label="Draw a device over the house">
-      {allEntries.value.map((entry) => (
+      {allEntries.value.filter((entry) => entry !== whole || allEntries.value.length === 1).map((entry) => (
         <Pick key={entry.id} entry={entry} picked={picked} />
       ))}
     </div>

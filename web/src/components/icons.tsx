@@ -56,6 +56,17 @@ export const kindNames: Record<LoadKind, string> = {
   lighting: "lighting",
 };
 
+/** The icon of a meter that measures others, too: one dial above two branches. */
+export function MeterIcon() {
+  return (
+    <span class="kind" data-kind="meter">
+      <Icon>
+        <path d="M5 13a7 7 0 1 1 14 0M12 13l3.2-3.6M3.5 13h17M8 13v3.5H5.5V20M16 13v3.5h2.5V20" />
+      </Icon>
+    </span>
+  );
+}
+
 /** The icon of a load kind. */
 export function KindIcon({ kind }: { kind: LoadKind }) {
   return (

@@ -1,9 +1,9 @@
 import type { Device } from "../api";
 import { current, energy, power, text, voltage, type Figure } from "../format";
-import { deviceHref } from "../route";
-import type { Entry } from "../state";
+import { deviceHref, route } from "../route";
+import { childrenOf, unmeteredWatts, type Entry } from "../state";
 import { Quantity } from "./figure";
-import { KindIcon } from "./icons";
+import { KindIcon, MeterIcon } from "./icons";
 import { Chips } from "./chips";
 import { RelayNote } from "./relay-note";
 import { RelaySwitch } from "./relay-switch";
@@ -12,21 +12,36 @@ import { Spark } from "./spark";
 /** One device on the first page. All of it leads to the device's page, except the relay. */
 export function Tile({ entry }: { entry: Entry }) {
   const device = entry.device.value;
+  const parent = childrenOf(entry.id).length > 0;
   return (
-    <article class="card tile" data-testid={`tile-${device.id}`} data-old={isOld(entry)}>
-      <KindIcon kind={device.kind} />
+    <article class="card tile" data-parent={parent} data-testid={`tile-${device.id}`} data-old={isOld(entry)}>
+      {parent ? <MeterIcon /> : <KindIcon kind={device.kind} />}
       <h3>
-        <a href={deviceHref(device.id)}>{device.name}</a>
+        <a href={deviceHref(device.id, route.value.range)}>{device.name}</a>
       </h3>
       <p class="tile-watts" data-testid={`watts-${device.id}`} data-watts={shownWatts(device)}>
         <Quantity figure={powerFigure(device)} />
       </p>
       <p class="tile-more soft">{more(device)}</p>
+      <Below entry={entry} />
       <Spark entry={entry} />
       <RelaySwitch entry={entry} />
       <Chips entry={entry} />
       <RelayNote entry={entry} />
     </article>
+  );
+}
+
+/** Of a meter above others: that it measures all of them, and what none of them measures. Nothing for the others. */
+export function Below({ entry }: { entry: Entry }) {
+  const children = childrenOf(entry.id).map((child) => child.device.value);
+  if (children.length === 0) return null;
+  const rest = unmeteredWatts(entry.device.value, children);
+  return (
+    <p class="below">
+      all below
+      {rest !== null && <span data-testid={`unmetered-${entry.id}`}> · unmetered {text(power(rest))}</span>}
+    </p>
   );
 }
 
