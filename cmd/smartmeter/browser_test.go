@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -85,7 +87,8 @@ func TestBrowser(t *testing.T) {
 						chromedp.Navigate("http://"+demo.http+"/"+hash),
 						chromedp.Reload(),
 					)
-					run(t, ctx, chromedp.Poll[bool](`document.querySelectorAll('[data-testid="chart"] canvas').length > 0`, chromedp.WithPollingTimeout(patience)))
+					_, name, _ := strings.Cut(hash, "range=")
+					waitForRange(t, ctx, cmp.Or(name, "1h"))
 					if wide := run(t, ctx, chromedp.Evaluate[int64](`document.documentElement.scrollWidth`)); wide > size.width {
 						t.Errorf("%s is %d px wide on a %s of %d px", page, wide, size.name, size.width)
 					}

@@ -72,7 +72,7 @@ const secondFormat = new Intl.DateTimeFormat(undefined, {
   second: "2-digit",
   hourCycle: "h23",
 });
-const weekdayFormat = new Intl.DateTimeFormat(undefined, { weekday: "short", day: "numeric" });
+const weekdayFormat = new Intl.DateTimeFormat(undefined, { weekday: "short" });
 const dayFormat = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
 
 /** minuteOfDay shows an instant as 14:05, in the reader's zone. */
@@ -82,7 +82,7 @@ export function minuteOfDay(millis: number): string {
 
 /** dayMark labels a day on an axis: Mon 16. */
 export function dayMark(millis: number): string {
-  return weekdayFormat.format(millis);
+  return `${weekdayFormat.format(millis)} ${new Date(millis).getDate()}`;
 }
 
 /** secondOfDay shows an instant as 14:05:31, in the reader's zone. */

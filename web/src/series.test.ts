@@ -1,6 +1,6 @@
 import { deepEqual, equal } from "node:assert/strict";
 import { test } from "node:test";
-import { appendSample, emptySeries, gridOf, houseTotal, mergeSeries, resample, withGaps, type Part, type Series } from "./series";
+import { appendSample, emptySeries, gridOf, houseTotal, mergeSeries, resample, standMillis, withGaps, type Part, type Series } from "./series";
 
 /** series makes one from pairs of seconds and watts. */
 function series(...samples: [seconds: number, watts: number | null][]): Series {
@@ -12,6 +12,19 @@ test("three missed intervals make a gap, and one null stands in it", () => {
   deepEqual(withGaps(whole, 5000), whole);
   deepEqual(withGaps(series([0, 80], [15.001, 82]), 5000), series([0, 80], [5, null], [15.001, 82]));
   deepEqual(withGaps(emptySeries, 5000), emptySeries);
+});
+
+test("what is coarser than the meter is read at now has no gaps for that", () => {
+  const imported = series([0, 80], [5, 80], [10, 80], [11, 81], [12, 81]);
+  deepEqual(withGaps(imported, 1000), imported);
+  deepEqual(standMillis(imported, 1000), [15_000, 15_000, 15_000, 3_000, 3_000]);
+  deepEqual(resample(imported, 1000, gridOf(0, 12_000, 4000)).watts, [80, 80, 80, 81]);
+  deepEqual(houseTotal([{ ...part(imported), intervalMillis: 1000 }], [4_000, 9_000, 15_000, 16_000]).watts, [80, 80, 81, null]);
+});
+
+test("a gap in what is coarse is still a gap, even after another", () => {
+  const gapped = series([0, 80], [5, 80], [10, 80], [100, 80], [190, 80], [195, 80]);
+  deepEqual(withGaps(gapped, 1000).tMillis, [0, 5, 10, 15, 100, 115, 190, 195].map((t) => t * 1000));
 });
 
 test("a new sample is appended, a known or older one is not, and what is too old goes", () => {

@@ -42,14 +42,27 @@ export function mergeSeries(stored: Series, live: Series): Series {
   return { tMillis, watts };
 }
 
-/** withGaps puts a null one interval after every sample that is followed by a gap, so that a line breaks there. */
+/** standMillis says for how long each sample stands at the most. What was imported or kept may be coarser than what the meter is read at now; as in the hub, a sample stands up to three times as long as the one before did. */
+export function standMillis({ tMillis }: Series, intervalMillis: number): number[] {
+  const [t0 = 0, t1 = Infinity, t2 = Infinity] = tMillis;
+  let stood = t2 === Infinity ? 0 : Math.min(t1 - t0, t2 - t1);
+  return tMillis.map((t, i) => {
+    const stands = gapIntervals * Math.max(intervalMillis, stood);
+    stood = Math.min((tMillis[i + 1] ?? t) - t, stands);
+    return stands;
+  });
+}
+
+/** withGaps puts a null after every sample that is followed by a gap, when the next was due, so that a line breaks there. */
 export function withGaps(series: Series, intervalMillis: number): Series {
   const tMillis: number[] = [];
   const watts: (number | null)[] = [];
+  const stands = standMillis(series, intervalMillis);
   series.tMillis.forEach((t, i) => {
     const before = series.tMillis[i - 1];
-    if (before !== undefined && t - before > gapIntervals * intervalMillis) {
-      tMillis.push(before + intervalMillis);
+    const stood = stands[i - 1];
+    if (before !== undefined && stood !== undefined && t - before > stood) {
+      tMillis.push(before + stood / gapIntervals);
       watts.push(null);
     }
     tMillis.push(t);
@@ -65,26 +78,30 @@ export function gridOf(fromMillis: number, toMillis: number, stepMillis: number)
   return Array.from({ length: last - first + 1 }, (_, i) => (first + i) * stepMillis);
 }
 
-/** One value of a series as it stood at an instant, and how old it was. */
+/** One value of a series as it stood at an instant, how old it was, and how old it may become. */
 interface Held {
   readonly watts: number | null;
   readonly ageMillis: number;
+  readonly standMillis: number;
 }
 
 /** heldAt yields, for each instant of the grid, the newest sample at or before it. */
-function* heldAt(series: Series, grid: readonly number[]): Generator<Held> {
+function* heldAt(series: Series, intervalMillis: number, grid: readonly number[]): Generator<Held> {
+  const stands = standMillis(series, intervalMillis);
   let i = -1;
   for (const t of grid) {
     while ((series.tMillis[i + 1] ?? Infinity) <= t) i++;
     const at = series.tMillis[i];
-    yield at === undefined ? { watts: null, ageMillis: Infinity } : { watts: series.watts[i] ?? null, ageMillis: t - at };
+    yield at === undefined
+      ? { watts: null, ageMillis: Infinity, standMillis: 0 }
+      : { watts: series.watts[i] ?? null, ageMillis: t - at, standMillis: stands[i] ?? 0 };
   }
 }
 
 /** resample gives a series at the instants of a grid, null within its gaps. */
 export function resample(series: Series, intervalMillis: number, grid: readonly number[]): Series {
-  const holdMillis = gapIntervals * intervalMillis;
-  const watts = Array.from(heldAt(series, grid), (held) => (held.ageMillis <= holdMillis ? held.watts : null));
+  const held = heldAt(series, intervalMillis, grid);
+  const watts = Array.from(held, ({ watts, ageMillis, standMillis }) => (ageMillis <= standMillis ? watts : null));
   return { tMillis: grid, watts };
 }
 
@@ -101,14 +118,13 @@ export function houseTotal(parts: readonly Part[], grid: readonly number[]): Ser
   const sums = new Array<number>(grid.length).fill(0);
   const fresh = new Array<boolean>(grid.length).fill(false);
   for (const part of parts) {
-    const freshMillis = gapIntervals * part.intervalMillis;
-    const holdMillis = Math.max(freshMillis, houseHoldMillis);
     const endMillis = part.counted ? Infinity : (part.series.tMillis.at(-1) ?? 0) + part.intervalMillis;
     let i = 0;
-    for (const held of heldAt(part.series, grid)) {
+    for (const held of heldAt(part.series, part.intervalMillis, grid)) {
+      const holdMillis = Math.max(held.standMillis, houseHoldMillis);
       if (held.watts !== null && held.ageMillis <= holdMillis && (grid[i] ?? 0) <= endMillis) {
         sums[i] = (sums[i] ?? 0) + held.watts;
-        fresh[i] ||= held.ageMillis <= freshMillis;
+        fresh[i] ||= held.ageMillis <= held.standMillis;
       }
       i++;
     }

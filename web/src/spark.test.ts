@@ -12,6 +12,10 @@ test("a gap breaks the line", () => {
   equal(draw([0, 5, 40, 45], [100, 100, 100, null]), "M0 1h1M4 1h1");
 });
 
+test("what is coarser than the meter is read at now stays one line", () => {
+  equal(draw([0, 20, 40, 45], [100, 100, 100, 100]), "M0 1h1H2V1H4V1");
+});
+
 test("idle noise is no mountain", () => {
   equal(draw([0], [1]), "M0 19h1");
 });

@@ -1,5 +1,5 @@
 // A sparkline's path, pure: power over time in a few dozen steps.
-import { gapIntervals, type Series } from "./series";
+import { standMillis, type Series } from "./series";
 
 /** Below this a device counts as idle, and its noise must not look like a mountain. */
 const floorWatts = 10;
@@ -23,7 +23,8 @@ export function sparkPath(
 ): string {
   const columnMillis = (toMillis - fromMillis) / columns;
   const steps: Step[] = [];
-  let beforeMillis = -Infinity;
+  const stands = standMillis(series, intervalMillis);
+  let before = { millis: -Infinity, stands: 0 };
   series.tMillis.forEach((t, i) => {
     const watts = series.watts[i] ?? null;
     if (watts === null || t < fromMillis || t > toMillis) return;
@@ -32,9 +33,9 @@ export function sparkPath(
     if (last?.x === x) {
       last.watts = Math.max(last.watts, watts);
     } else {
-      steps.push({ x, watts, joined: t - beforeMillis <= gapIntervals * intervalMillis });
+      steps.push({ x, watts, joined: t - before.millis <= before.stands });
     }
-    beforeMillis = t;
+    before = { millis: t, stands: stands[i] ?? 0 };
   });
   return path(steps, height);
 }

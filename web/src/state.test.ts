@@ -65,6 +65,32 @@ test("the house adds what counts: online, heard, and not already in its parent",
   deepEqual(state.house.value, { watts: null, counted: 0, devices: 1 });
 });
 
+test("what no child measures is unmetered, if it is known and positive", () => {
+  const main = device("main", { latest: at(1, 500) });
+  const child = (watts: number, change: Partial<Device> = {}) => device("c", { parent: "main", latest: at(1, watts), ...change });
+  const cases: [name: string, parent: Device, children: Device[], want: number | null][] = [
+    ["a rest", main, [child(300), child(115)], 85],
+    ["a child that is not heard is not metered", main, [child(300), child(115, { online: false })], 200],
+    ["read at another instant", main, [child(510)], null],
+    ["no rest", main, [child(500)], null],
+    ["no children", main, [], null],
+    ["parent not heard", { ...main, online: false }, [child(300)], null],
+  ];
+  for (const [name, parent, children, want] of cases) {
+    equal(state.unmeteredWatts(parent, children), want, name);
+  }
+});
+
+test("a meter above others stands first, and so does its room", () => {
+  state.putDevices([
+    device("a", { room: "Attic", parent: "main" }),
+    device("b", { room: "Hall", parent: "main" }),
+    device("main", { name: "z", room: "Hall" }),
+  ]);
+  deepEqual(state.rooms.value?.map((room) => [room.name, ...room.entries.map((e) => e.id)]), [["Hall", "main", "b"], ["Attic", "a"]]);
+  deepEqual(state.childrenOf("main").map((e) => e.id), ["b", "a"]);
+});
+
 test("an older reading or snapshot does not undo a newer one", () => {
   state.putDevices([device("fridge", { latest: at(10, 80) })]);
   state.putReading("fridge", at(5, 85));

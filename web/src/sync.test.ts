@@ -2,7 +2,7 @@ import { deepEqual, equal, match } from "node:assert/strict";
 import { test } from "node:test";
 import { fetchPower } from "./api";
 import * as state from "./state";
-import { handlers, switchRelay } from "./sync";
+import { handlers, keepPast, switchRelay } from "./sync";
 
 /** What the hub was asked, and how it answers. */
 interface Asked {
@@ -121,6 +121,30 @@ test("the last picture stands while the hub is away", async () => {
   equal(state.house.value.watts, 9);
   await connected();
   equal(state.connection.value, "live");
+});
+
+test("a longer range is fetched in steps, a failure says why, and what is known stands", async () => {
+  await connected();
+  const past = () => state.entryOf("lamp")?.past["24h"].value;
+  let stop = keepPast("24h", ["lamp"]);
+  (await next()).answer(500, { detail: "the disk is full" });
+  await settled();
+  stop();
+  equal(past()?.failure, "the disk is full");
+
+  stop = keepPast("24h", ["lamp"]);
+  const readings = await next();
+  match(readings.url, /readings\?from=.*%3A00.000Z&to=.*Z&step=1m&quantities=power$/);
+  readings.answer(200, { t: [0], power: [5], power_min: [4], power_max: [6], coverage: [1] });
+  await settled();
+  stop();
+  deepEqual(past(), { buckets: { tMillis: [0], mean: [5], min: [4], max: [6] }, known: true, failure: "" });
+
+  stop = keepPast("24h", ["lamp"]);
+  (await next()).break();
+  await settled();
+  stop();
+  deepEqual([past()?.known, past()?.failure], [true, "the hub did not answer"]);
 });
 
 const command = { id: "c1", device: "lamp", set: "off", cause: "api", asked_at: "2026-11-23T12:00:00Z", watts: "", reason: "" };

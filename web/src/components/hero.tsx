@@ -24,7 +24,9 @@ export function Hero() {
 
 function HouseNow({ house }: { house: ReadonlySignal<House> }) {
   const { watts, counted, devices } = house.value;
-  const note = counted === devices ? count(devices, "device") : `${counted} of ${count(devices, "device")}`;
+  const main = wholeHouse();
+  const all = main ? `measured by ${main.device.value.name}` : count(devices, "device");
+  const note = counted === devices ? all : `${counted} of ${count(devices, "device")}`;
   return (
     <div class="house">
       <h1>House now</h1>
@@ -38,15 +40,20 @@ function HouseNow({ house }: { house: ReadonlySignal<House> }) {
 
 /** Picks the device whose line is drawn over the house. One that is the whole house has no line of its own. */
 function Picker({ picked }: { picked: Signal<string | null> }) {
-  const top = topEntries.value;
-  const whole = top.length === 1 ? top[0] : undefined;
+  const whole = wholeHouse();
   return (
     <div class="picker" role="group" aria-label="Draw a device over the house">
-      {allEntries.value.filter((entry) => entry !== whole || allEntries.value.length === 1).map((entry) => (
+      {allEntries.value.filter((entry) => entry !== whole).map((entry) => (
         <Pick key={entry.id} entry={entry} picked={picked} />
       ))}
     </div>
   );
+}
+
+/** wholeHouse is the one meter above all others, if there is one. */
+function wholeHouse(): Entry | undefined {
+  const [main, second] = topEntries.value;
+  return second === undefined && allEntries.value.length > 1 ? main : undefined;
 }
 
 function Pick({ entry, picked }: { entry: Entry; picked: Signal<string | null> }) {
