@@ -37,6 +37,13 @@ type moment struct {
 	uptime smartmeter.Millis
 }
 
+// wholeMillisecond cuts t, on both of its clocks. Counted from there, wall time
+// and uptime turn their milliseconds together, and two samples of one instant
+// stay in their order.
+func wholeMillisecond(t time.Time) time.Time {
+	return t.Add(-time.Duration(t.Nanosecond() % int(time.Millisecond)))
+}
+
 // at returns the moment of now, which must have a monotonic reading.
 func (h *Hub) at(now time.Time) moment {
 	return moment{smartmeter.InstantOf(now), smartmeter.Millis(now.Sub(h.began).Milliseconds())}

@@ -2,6 +2,7 @@ package hub
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"unicode"
@@ -26,11 +27,12 @@ func (h *Hub) ChangeDevice(ctx context.Context, id smartmeter.DeviceID, change D
 	if err := change.check(); err != nil {
 		return smartmeter.DeviceStatus{}, err
 	}
-	if err := h.applyChange(id, change); err != nil {
+	before, err := h.applyChange(id, change)
+	if err != nil {
 		return smartmeter.DeviceStatus{}, err
 	}
 	if err := h.store.Sync(ctx); err != nil {
-		return smartmeter.DeviceStatus{}, unavailable(err)
+		return smartmeter.DeviceStatus{}, errors.Join(unavailable(err), h.putDevice(before))
 	}
 	return h.Device(id)
 }
@@ -67,14 +69,13 @@ func checkName(field, s string, least int) error {
 	return nil
 }
 
-func (h *Hub) applyChange(id smartmeter.DeviceID, change DeviceChange) error {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	c, err := h.find(id)
+// applyChange returns the device as it was.
+func (h *Hub) applyChange(id smartmeter.DeviceID, change DeviceChange) (before smartmeter.Device, err error) {
+	s, err := h.Device(id)
 	if err != nil {
-		return err
+		return before, err
 	}
-	d := c.device
+	d := s.Device
 	if change.Name != nil {
 		d.Name = *change.Name
 	}
@@ -83,6 +84,17 @@ func (h *Hub) applyChange(id smartmeter.DeviceID, change DeviceChange) error {
 	}
 	if change.Kind != nil {
 		d.Kind = *change.Kind
+	}
+	return s.Device, h.putDevice(d)
+}
+
+// putDevice makes d the device of its id, and tells.
+func (h *Hub) putDevice(d smartmeter.Device) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	c, err := h.find(d.ID)
+	if err != nil {
+		return err
 	}
 	if err := h.store.PutDevice(d); err != nil {
 		return unavailable(err)

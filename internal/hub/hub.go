@@ -133,7 +133,7 @@ func New(ctx context.Context, cfg Config) (*Hub, error) {
 		describe: cfg.Describe,
 		log:      cfg.Logger,
 		events:   newEventLog(time.Now()),
-		began:    time.Now(),
+		began:    wholeMillisecond(time.Now()),
 		refused:  newRefusals(cfg.Logger),
 		nodes:    make(map[smartmeter.NodeID]*node),
 		devices:  make(map[smartmeter.DeviceID]*channel),

@@ -14,6 +14,7 @@ import (
 	"github.com/iot-smart-meter/smartmeter"
 	"github.com/iot-smart-meter/smartmeter/internal/hub"
 	"github.com/iot-smart-meter/smartmeter/internal/store"
+	"github.com/iot-smart-meter/smartmeter/internal/wire"
 	"go.uber.org/goleak"
 )
 
@@ -511,6 +512,121 @@ func TestHealth(t *testing.T) {
 		l.bus.handlers = nil // nothing comes back any more
 		if got := l.Health(t.Context()); got.Checks["broker"] == nil || got.Checks["store"] != nil {
 			t.Errorf("health %v, want a failed broker", got.Checks)
+		}
+	})
+}
+
+// A failed meter's last watts must not look measured now because its register
+// still comes.
+func TestOldPowerIsNotPresent(t *testing.T) {
+	newLab(t, func(t *testing.T, l *lab) {
+		l.says("n1/pzem/metrics", `{"voltage":220.5,"current":9,"power":2000}`)
+		measured := smartmeter.InstantOf(time.Now())
+		time.Sleep(time.Hour)
+		l.says("n1/pzem/energy", "12.34")
+		if got := l.device("n1").Latest; got.At != measured || got.Energy != 12340 {
+			t.Errorf("latest %+v, want the power's time %d", got, measured)
+		}
+		l.introduce("n2")
+		l.metrics("n2", 1, 1, 800)
+		time.Sleep(time.Second)
+		l.says("n2/pzem/metrics", `{"power":null,"voltage":230,"boot":"0000beef","seq":2,"first":1,"t":1001}`)
+		if got := l.device("n2").Latest; got.Has.Has(smartmeter.Power) || got.Energy != 12345 {
+			t.Errorf("latest %+v: the power was not measured, the register stands", got)
+		}
+	})
+}
+
+func TestFreshSampleEndsMeterSilence(t *testing.T) {
+	newLab(t, func(t *testing.T, l *lab) {
+		l.introduce("n1")
+		l.says("n1/event", `{"kind":"meter_silent","boot":"0000beef","t":1}`)
+		l.metrics("n1", 1, 2, 5) // the event that it is back was lost
+		if l.device("n1").MeterSilent {
+			t.Error("a meter that measures is called silent")
+		}
+	})
+}
+
+// One reading from the future, say of a node with a wrong clock, must not
+// freeze the picture.
+func TestFutureIsNoNews(t *testing.T) {
+	newLab(t, func(t *testing.T, l *lab) {
+		l.introduce("n1")
+		l.metrics("n1", 1, 1, 5)
+		ahead := time.Now().AddDate(1, 0, 0).UnixMilli()
+		l.says("n1/pzem/backlog", fmt.Sprintf(`[{"power":1,"boot":"0000abcd","seq":9,"first":1,"t":77,"at":%d}]`, ahead))
+		if got := l.readings("n1"); len(got) != 1 {
+			t.Errorf("a sample of the future was kept: %+v", got)
+		}
+	})
+}
+
+func TestEraseIsWholeAndTold(t *testing.T) {
+	newLab(t, func(t *testing.T, l *lab) {
+		l.introduce("n1")
+		l.metrics("n1", 1, 1, 5)
+		waiting := make(chan error, 1)
+		go func() {
+			_, err := l.switchOn(time.Minute)
+			waiting <- err
+		}()
+		synctest.Wait()
+		w, _, err := l.Watch(0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer w.Close()
+		if err := l.EraseDevice(t.Context(), "n1"); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-waiting; smartmeter.CodeOf(err) != smartmeter.NoAnswer || !strings.Contains(err.Error(), "erased") {
+			t.Errorf("the waiting switch: %v", err)
+		}
+		l.says("n1/relay/state", "1") // met anew
+		time.Sleep(time.Minute)
+		if d := l.device("n1"); d.Relay.State != smartmeter.RelayOn {
+			t.Errorf("an erased command changed the new device: relay %v", d.Relay.State)
+		}
+		if kept, err := l.Commands(t.Context(), "n1", 10); err != nil || len(kept) != 0 {
+			t.Errorf("erased commands are back: %+v, %v", kept, err)
+		}
+		told := false
+		for len(w.Events) > 0 {
+			e := <-w.Events
+			told = told || e.Kind == smartmeter.EventReset
+		}
+		if !told {
+			t.Error("nobody was told")
+		}
+		// The node did not introduce itself again, and is known all the same.
+		l.metrics("n1", 2, 2, 5)
+		l.answers("n1", wire.ResultDone, "")
+		if _, err := l.switchOn(time.Second); err != nil {
+			t.Errorf("switch after erasing: %v", err)
+		}
+	})
+}
+
+func TestFailedEraseChangesNothing(t *testing.T) {
+	newLab(t, func(t *testing.T, l *lab) {
+		l.introduce("n1")
+		l.metrics("n1", 1, 1, 5)
+		hopeless, cancel := context.WithCancel(t.Context())
+		cancel()
+		name := "Renamed"
+		if _, err := l.ChangeDevice(hopeless, "n1", hub.DeviceChange{Name: &name}); err == nil || l.device("n1").Name != "n1" {
+			t.Errorf("a failed change: %v, and the name is %q", err, l.device("n1").Name)
+		}
+		l.metrics("n1", 2, 2, 5)
+		if err := l.EraseDevice(hopeless, "n1"); err == nil {
+			t.Error("erased without the store")
+		}
+		if got := l.readings("n1"); len(got) != 2 {
+			t.Errorf("%d readings after a failed erase, want 2", len(got))
+		}
+		if err := l.EraseDevice(t.Context(), "n1"); err != nil {
+			t.Errorf("again: %v", err)
 		}
 	})
 }

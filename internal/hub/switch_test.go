@@ -1,7 +1,9 @@
 package hub_test
 
 import (
+	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -219,6 +221,94 @@ func TestRestartClosesOpenCommands(t *testing.T) {
 		cmd := l.device("n1").Relay.Command
 		if cmd == nil || cmd.State != smartmeter.CommandUnknown || cmd.Reason == "" {
 			t.Errorf("after a restart: %+v", cmd)
+		}
+		time.Sleep(20 * time.Second)
+	})
+}
+
+// A disk that stalls must not turn a command into one for later.
+func TestNobodyWantsALateCommand(t *testing.T) {
+	newLab(t, func(t *testing.T, l *lab) {
+		l.introduce("n1")
+		gone, cancel := context.WithCancel(t.Context())
+		cancel()
+		cmd, err := l.Switch(gone, hub.SwitchRequest{Device: "n1", On: true, Wait: time.Second})
+		if err == nil || cmd.State != smartmeter.CommandFailed {
+			t.Errorf("%+v, %v", cmd, err)
+		}
+		if sent := l.bus.sent("n1/relay/commands"); len(sent) != 0 {
+			t.Errorf("sent all the same: %q", sent)
+		}
+	})
+}
+
+func TestTextCommandsAreAnsweredInOrder(t *testing.T) {
+	newLab(t, func(t *testing.T, l *lab) {
+		l.says("n1/relay/state", "1")
+		var asked []smartmeter.Command
+		for _, on := range []bool{false, true, false} {
+			cmd, err := l.Switch(t.Context(), hub.SwitchRequest{Device: "n1", On: on})
+			if smartmeter.CodeOf(err) != smartmeter.NoAnswer {
+				t.Fatal(err)
+			}
+			asked = append(asked, cmd)
+			time.Sleep(time.Millisecond)
+		}
+		states := func() (all []smartmeter.CommandState) {
+			kept, err := l.Commands(t.Context(), "n1", 10)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, c := range slices.Backward(kept) {
+				all = append(all, c.State)
+			}
+			return all
+		}
+		l.says("n1/relay/state", "0")
+		want := []smartmeter.CommandState{smartmeter.CommandAcknowledged, smartmeter.CommandSent, smartmeter.CommandSent}
+		if got := states(); !slices.Equal(got, want) {
+			t.Errorf("after the first answer: %v, want %v", got, want)
+		}
+		if got := l.device("n1").Relay.Command; got.ID != asked[2].ID {
+			t.Errorf("shown is %+v, want the last one asked for", got)
+		}
+	})
+}
+
+// A node that numbers its samples understands no text without an expiry.
+func TestNoTextToANumberedNode(t *testing.T) {
+	newLab(t, func(t *testing.T, l *lab) {
+		l.metrics("n1", 1, 1, 5) // its info was before our time
+		if _, err := l.switchOn(time.Second); smartmeter.CodeOf(err) != smartmeter.Conflict {
+			t.Errorf("error %v, want a conflict", err)
+		}
+		l.kept("n2/info", `{"proto":1,"boot":"0000beef","t":1,"caps":["relay"]}`) // a broker of others kept it
+		l.metrics("n2", 1, 1, 5)
+		l.answers("n2", wire.ResultDone, "")
+		if _, err := l.Switch(t.Context(), hub.SwitchRequest{Device: "n2", On: true, Wait: time.Second}); err != nil {
+			t.Errorf("a node whose kept info we saw: %v", err)
+		}
+	})
+}
+
+func TestRestartClosesEveryOpenCommand(t *testing.T) {
+	newLab(t, func(t *testing.T, l *lab) {
+		l.introduce("n1")
+		for range 3 {
+			if _, err := l.switchOn(0); smartmeter.CodeOf(err) != smartmeter.NoAnswer {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Second)
+		}
+		l.restart()
+		kept, err := l.Commands(t.Context(), "n1", 10)
+		if err != nil || len(kept) != 3 {
+			t.Fatalf("%d commands, %v", len(kept), err)
+		}
+		for _, c := range kept {
+			if c.State != smartmeter.CommandUnknown {
+				t.Errorf("after the restart: %+v", c)
+			}
 		}
 		time.Sleep(20 * time.Second)
 	})
