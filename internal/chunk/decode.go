@@ -93,8 +93,10 @@ func (d *Decoder) unpackColumn(k column, m mode, p []byte, n int) bool {
 // limits are the least and the most that a column may hold.
 func (k column) limits() (least, most int64) {
 	switch k {
-	case colTiming, colHas:
+	case colTiming:
 		return 0, math.MaxUint8
+	case colHas:
+		return 0, int64(smartmeter.AllQuantities)
 	case colBoot, colSeq:
 		return 0, math.MaxUint32
 	case colTime:

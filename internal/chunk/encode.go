@@ -60,6 +60,9 @@ func checkReadings(day Day, readings []smartmeter.Reading) error {
 		if DayOf(readings[i].At) != day {
 			return fmt.Errorf("reading %d is of %s and not of %s: give each day its own chunk", i, DayOf(readings[i].At), day)
 		}
+		if unknown := readings[i].Has &^ smartmeter.AllQuantities; unknown != 0 {
+			return fmt.Errorf("reading %d has quantities (%#x) for which schema %d has no column: give them a schema", i, uint8(unknown), schemaPZEM)
+		}
 		if i > 0 && compare(&readings[i-1], &readings[i]) > 0 {
 			return fmt.Errorf("reading %d comes before reading %d: sort them by time, boot and sequence", i, i-1)
 		}

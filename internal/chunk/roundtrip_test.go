@@ -62,8 +62,8 @@ func TestReadingsComeBack(t *testing.T) {
 			{At: midnight + 1, Boot: 1, Seq: 2, Measurement: opposite},
 			{At: midnight + 86_399_999, Boot: 1, Seq: 3, Measurement: extreme},
 		},
-		"unknown quantities and timing": {
-			{At: midnight, Timing: 255, Measurement: smartmeter.Measurement{Has: 255, Power: 1}},
+		"an unknown timing": {
+			{At: midnight, Timing: 255, Measurement: smartmeter.Measurement{Has: smartmeter.Power, Power: 1}},
 		},
 	}
 	for name, readings := range tests {
@@ -74,11 +74,11 @@ func TestReadingsComeBack(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, got, err := d.DecodeOnly(p, 255, nil)
+			_, got, err := d.Decode(p, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(kept(readings, 255), got, cmpopts.EquateEmpty()); diff != "" {
+			if diff := cmp.Diff(kept(readings, smartmeter.AllQuantities), got, cmpopts.EquateEmpty()); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -164,11 +164,15 @@ func TestAnythingComesBack(t *testing.T) {
 		if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
 			rt.Error(diff)
 		}
-		if diff := cmp.Diff(kept(readings, 255), back, cmpopts.EquateEmpty()); diff != "" {
+		if diff := cmp.Diff(kept(readings, smartmeter.AllQuantities), back, cmpopts.EquateEmpty()); diff != "" {
 			rt.Error(diff)
 		}
 		if got.Hash != Hash(back) {
 			rt.Error("what comes back has another hash")
+		}
+
+		if diff := cmp.Diff(kept(readings, smartmeter.AllQuantities), readByTheBook(p), cmpopts.EquateEmpty()); diff != "" {
+			rt.Error("by the book:", diff)
 		}
 
 		var fresh Encoder
@@ -218,6 +222,9 @@ func TestEncodeRefuses(t *testing.T) {
 		"disorder":        {[]smartmeter.Reading{{At: midnight + 1}, {At: midnight}}, "sort them"},
 		"disorder of sequence": {
 			[]smartmeter.Reading{{At: midnight, Boot: 1, Seq: 2}, {At: midnight, Boot: 1, Seq: 1}}, "sort them",
+		},
+		"an unknown quantity": {
+			[]smartmeter.Reading{{At: midnight, Measurement: smartmeter.Measurement{Has: 64}}}, "no column",
 		},
 		"too many": {slices.Repeat([]smartmeter.Reading{{At: midnight}}, MaxReadings+1), "too many"},
 	}
