@@ -110,6 +110,16 @@ test("the last hour is what was stored and what came since", () => {
   equal(state.allStored.value, true);
 });
 
+test("the house's last hour is drawn as soon as it came in, not a tick later", () => {
+  state.putDevices([]);
+  state.putDevices([device("main", { latest: at(1, 70) })]);
+  state.tick();
+  const shown = () => state.housePower.value.watts.some((watts) => watts === 70);
+  equal(shown(), false);
+  state.putStored("main", { tMillis: [now - 12_000, now - 7_000, now - 2_000], watts: [70, 70, 70] });
+  equal(shown(), true);
+});
+
 test("a young hub's charts grow in steps up to an hour", () => {
   state.tick();
   const spans = [30, 200, 400, 2000, 3500].map((oldestSeconds) => {

@@ -153,6 +153,7 @@ export const housePower = computed<Series>(() => {
   const span = spanMillis.value;
   const grid = gridOf(to - span, to, Math.max(leastGridMillis, span / gridPoints));
   const top = topEntries.value;
+  void allStored.value; // what was stored is drawn as soon as it came in
   return untracked(() => {
     const parts = top.map((entry) => ({
       series: entry.power.value,
