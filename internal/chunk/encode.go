@@ -36,7 +36,7 @@ func (e *Encoder) Encode(dst []byte, h Header, readings []smartmeter.Reading) ([
 	}
 	h.describe(readings)
 	e.table.fill(readings, h.Day.Midnight())
-	body := len(dst)
+	start := len(dst)
 	dst = append(dst, make([]byte, headerSize)...)
 	for k := range columns {
 		if err := e.pack(k); err != nil {
@@ -47,8 +47,11 @@ func (e *Encoder) Encode(dst []byte, h Header, readings []smartmeter.Reading) ([
 	for k := range columns {
 		dst = append(dst, e.packed[k]...)
 	}
-	h.seal(dst[body:])
-	return dst, e.prove(dst[body:])
+	h.seal(dst[start:])
+	if err := e.prove(dst[start:]); err != nil {
+		return nil, err
+	}
+	return dst, nil
 }
 
 // checkReadings refuses what a chunk cannot hold.
@@ -57,7 +60,7 @@ func checkReadings(day Day, readings []smartmeter.Reading) error {
 		return fmt.Errorf("%d readings are too many for a chunk, which holds %d: split or thin out the day", len(readings), MaxReadings)
 	}
 	for i := range readings {
-		if DayOf(readings[i].At) != day {
+		if past := readings[i].At - day.Midnight(); past < 0 || past >= dayMillis {
 			return fmt.Errorf("reading %d is of %s and not of %s: give each day its own chunk", i, DayOf(readings[i].At), day)
 		}
 		if unknown := readings[i].Has &^ smartmeter.AllQuantities; unknown != 0 {

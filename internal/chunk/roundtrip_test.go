@@ -216,8 +216,11 @@ func TestEncodeRefuses(t *testing.T) {
 		readings []smartmeter.Reading
 		say      string
 	}{
-		"the day before":  {[]smartmeter.Reading{{At: midnight - 1}}, "give each day its own chunk"},
-		"the day after":   {[]smartmeter.Reading{{At: midnight + dayMillis}}, "give each day its own chunk"},
+		"the day before": {[]smartmeter.Reading{{At: midnight - 1}}, "give each day its own chunk"},
+		"the day after":  {[]smartmeter.Reading{{At: midnight + dayMillis}}, "give each day its own chunk"},
+		"a day as many days away as an int32 has": {
+			[]smartmeter.Reading{{At: midnight + dayMillis<<32}}, "give each day its own chunk",
+		},
 		"an unknown time": {[]smartmeter.Reading{{}}, "is of 1970-01-01"},
 		"disorder":        {[]smartmeter.Reading{{At: midnight + 1}, {At: midnight}}, "sort them"},
 		"disorder of sequence": {

@@ -21,12 +21,16 @@ func pack(t testing.TB, e *Encoder, d Day, readings []smartmeter.Reading, sizes 
 }
 
 func TestNoisySamplesTakeLittle(t *testing.T) {
-	const days, seed = 30, 1
+	const seed = 1
+	days := Day(30) // 518,400 samples
+	if testing.Short() {
+		days = 2
+	}
 	h := newHousehold(seed)
 	var e Encoder
 	var total, samples int
 	var sizes [columns]int
-	for d := range Day(days) {
+	for d := range days {
 		total += len(pack(t, &e, testDay+d, h.day(testDay+d), &sizes))
 		samples += samplesDay
 	}
@@ -38,9 +42,6 @@ func TestNoisySamplesTakeLittle(t *testing.T) {
 		bits(colVoltage), h.oracle.voltage/n, bits(colPower), h.oracle.power/n,
 		bits(colCurrent), h.oracle.current/n, bits(colFrequency), h.oracle.frequency/n,
 		bits(colPowerFactor), bits(colEnergy), bits(colTime))
-	if samples != 518_400 {
-		t.Errorf("measured %d samples, want 518,400", samples)
-	}
 	if perSample > 2.3 {
 		t.Errorf("%.3f bytes per sample, want at most 2.3", perSample)
 	}
