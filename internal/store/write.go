@@ -297,6 +297,9 @@ func (s *Store) erase(statement string, d smartmeter.Device) error {
 type gate chan struct{}
 
 func (g gate) lock(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	select {
 	case g <- struct{}{}:
 		return nil
