@@ -3,6 +3,7 @@ package smartmeter
 import "strconv"
 
 // NodeID is a node's MQTT client id: 1 to 64 characters of A-Z a-z 0-9 . _ -
+// but neither "." nor "..", which no web address can name.
 type NodeID string
 
 // ParseNodeID checks s and returns it as a NodeID.
@@ -16,6 +17,9 @@ func ParseNodeID(s string) (NodeID, error) {
 // ValidNodeID reports whether s can be a NodeID, without allocating.
 func ValidNodeID[T string | []byte](s T) bool {
 	if len(s) < 1 || len(s) > 64 {
+		return false
+	}
+	if s[0] == '.' && (len(s) == 1 || len(s) == 2 && s[1] == '.') {
 		return false
 	}
 	for i := range len(s) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 
 	sd "github.com/coreos/go-systemd/v22/daemon"
 	"github.com/iot-smart-meter/smartmeter/internal/bus"
@@ -15,6 +16,8 @@ type hubCommand struct {
 	Data string `default:"./data" placeholder:"DIR" help:"Where the history is kept: ${default} unless told."`
 	HTTP string `name:"http" default:":8080" placeholder:"ADDR" help:"Address of dashboard and API: ${default} unless told. Port 0 picks a free one."`
 	MQTT string `name:"mqtt" placeholder:"ADDR" help:"Address of the MQTT broker: :1883 unless told. Port 0 picks a free one."`
+
+	HostName []string `placeholder:"NAME" help:"A name under which browsers reach this hub, beside its addresses, its host name and names below .local."`
 
 	Broker         string `placeholder:"URL" help:"Use the MQTT broker at URL instead of the one inside: mqtt://host:1883, or mqtts:// for TLS."`
 	BrokerUsername string `placeholder:"NAME" help:"For a broker that asks for one."`
@@ -63,7 +66,7 @@ func (c *hubCommand) Run(d *daemon) error {
 
 // system returns what the hub is to be made of, its doors open.
 func (c *hubCommand) system(d *daemon) (systemConfig, error) {
-	cfg := systemConfig{dataDir: c.Data, log: d.log}
+	cfg := systemConfig{dataDir: c.Data, hostNames: c.hostNames(), log: d.log}
 	if c.Broker == "" {
 		doors, err := openDoors(c.HTTP, cmp.Or(c.MQTT, ":1883"))
 		cfg.http, cfg.mqtt = doors.http, doors.mqtt
@@ -82,6 +85,15 @@ func (c *hubCommand) system(d *daemon) (systemConfig, error) {
 	}
 	cfg.http, err = openHTTP(c.HTTP)
 	return cfg, err
+}
+
+// hostNames are this machine's own name and those that were told.
+func (c *hubCommand) hostNames() []string {
+	name, err := os.Hostname()
+	if err != nil {
+		return c.HostName
+	}
+	return append(c.HostName, name)
 }
 
 // announce says that s serves. Connections are accepted from here on: they

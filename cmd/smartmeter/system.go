@@ -27,6 +27,8 @@ type systemConfig struct {
 	// its place: one of them is nil.
 	mqtt     net.Listener
 	external *bus.External
+	// hostNames are names under which the hub may be reached, see api.Config.
+	hostNames []string
 	// describe tells what new devices are; nil names them after their ids.
 	describe func(smartmeter.DeviceID) (smartmeter.Device, bool)
 	log      *slog.Logger
@@ -60,10 +62,7 @@ func newSystem(ctx context.Context, cfg systemConfig) (_ *system, err error) {
 	if err != nil {
 		return nil, err
 	}
-	s.bus, err = s.chooseBus(ctx)
-	if err != nil {
-		return nil, err
-	}
+	s.bus = s.chooseBus(ctx)
 	s.hub, err = hub.New(ctx, hub.Config{Bus: s.bus, Store: s.store, Describe: cfg.describe, Logger: cfg.log})
 	if err != nil {
 		return nil, err
@@ -75,18 +74,27 @@ func newSystem(ctx context.Context, cfg systemConfig) (_ *system, err error) {
 	if err != nil {
 		return nil, err
 	}
-	s.server = api.Server(api.New(api.Config{Hub: s.hub, Page: page, Version: version, Logger: cfg.log}), cfg.log)
+	s.server = api.Server(api.New(api.Config{
+		Hub:     s.hub,
+		Page:    page,
+		Hosts:   cfg.hostNames,
+		Version: version,
+		Logger:  cfg.log,
+	}), cfg.log)
 	return s, nil
 }
 
 // chooseBus returns the external broker's bus, or else the embedded broker's.
-func (s *system) chooseBus(ctx context.Context) (runningBus, error) {
+func (s *system) chooseBus(ctx context.Context) runningBus {
 	if s.cfg.external != nil {
-		return s.cfg.external, nil
+		return s.cfg.external
 	}
 	broker := mqtt.New(mqtt.Config{Logger: s.cfg.log})
 	b := &embeddedBus{Embedded: bus.NewEmbedded(broker), broker: broker, door: s.cfg.mqtt, memory: s.store}
-	return b, b.Restore(ctx, s.store)
+	if err := b.Restore(ctx, s.store); err != nil {
+		s.cfg.log.Error("the broker does not keep all that it kept before", "err", err)
+	}
+	return b
 }
 
 // shutdownTime is what requests under way have left when the hub stops.
@@ -98,6 +106,8 @@ const shutdownTime = time.Second
 func (s *system) run(ctx context.Context) error {
 	parts, ctx := errgroup.WithContext(ctx)
 	carrying, stopCarrying := context.WithCancel(context.WithoutCancel(ctx))
+	// Event streams and waiting requests end with ctx, and say so.
+	s.server.BaseContext = func(net.Listener) context.Context { return ctx }
 	parts.Go(func() error { return s.hub.Run(ctx) })
 	parts.Go(func() error { return s.bus.Run(carrying) })
 	parts.Go(func() error {
@@ -162,9 +172,10 @@ func (b *embeddedBus) Run(ctx context.Context) error {
 }
 
 // changesOnEveryBeat are the topics whose retained messages are not kept over a
-// restart: the fielded sketch retains its metrics and heartbeat by accident.
+// restart, to spare the disk: the registers, and what the fielded sketch retains
+// by accident.
 func changesOnEveryBeat(topic string) bool {
-	return strings.HasSuffix(topic, "/heartbeat") || strings.HasSuffix(topic, "/pzem/metrics")
+	return strings.HasSuffix(topic, "/heartbeat") || strings.Contains(topic, "/pzem/")
 }
 
 // ready is the line that says that the hub serves, for people, scripts and

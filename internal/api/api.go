@@ -13,7 +13,11 @@ package api
 
 import (
 	"log/slog"
+	"net"
 	"net/http"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -27,6 +31,10 @@ type Config struct {
 	Hub *hub.Hub
 	// Page serves everything outside the API; must not be nil.
 	Page http.Handler
+	// Hosts are names under which the hub may be reached, beside addresses,
+	// localhost and names below .local. A request for another name is refused:
+	// some stranger's page made its own name point here (DNS rebinding).
+	Hosts []string
 	// More returns numbers of other parts for /metrics, by metric name; nil for
 	// none.
 	More func() map[string]float64
@@ -57,7 +65,7 @@ func New(cfg Config) http.Handler {
 	mux.HandleFunc("GET /metrics", a.serveMetrics)
 	mux.Handle("/api/", unknownRoute(mux))
 	mux.Handle("/", cfg.Page)
-	return protect(mux)
+	return onlyKnown(cfg.Hosts, protect(mux))
 }
 
 func humaConfig(version string) huma.Config {
@@ -110,6 +118,29 @@ func protect(next http.Handler) http.Handler {
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		next.ServeHTTP(w, r)
 	})
+}
+
+// onlyKnown refuses requests for a host name that is not ours.
+func onlyKnown(names []string, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !isKnown(names, r.Host) {
+			writeProblem(w, http.StatusMisdirectedRequest, "this hub does not go by the name "+strconv.Quote(r.Host)+"; use its address, or tell it the name with --host-name")
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func isKnown(names []string, hostPort string) bool {
+	host := hostPort
+	if h, _, err := net.SplitHostPort(hostPort); err == nil {
+		host = h
+	}
+	host = strings.ToLower(strings.Trim(host, "[]"))
+	if host == "" || host == "localhost" || strings.HasSuffix(host, ".local") || net.ParseIP(host) != nil {
+		return true // "" is HTTP/1.0, which no browser speaks
+	}
+	return slices.ContainsFunc(names, func(name string) bool { return strings.EqualFold(name, host) })
 }
 
 // Server returns a server with time limits against clients that dawdle. Event

@@ -66,7 +66,7 @@ func newLab(t *testing.T) *lab {
 	ended := make(chan error, 1)
 	go func() { ended <- h.Run(ctx) }()
 	page := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "the page") })
-	l.Server = httptest.NewServer(api.New(api.Config{Hub: h, Page: page, Version: "test", Logger: log}))
+	l.Server = httptest.NewServer(api.New(api.Config{Hub: h, Page: page, Version: "test", Hosts: []string{"hub.example"}, Logger: log}))
 	t.Cleanup(func() {
 		stop()
 		if err := <-ended; err != nil {
@@ -346,6 +346,25 @@ func TestOtherSitesMayNotCommand(t *testing.T) {
 	}
 }
 
+// A page of a stranger whose name was made to point here is same-origin to the
+// browser; the name gives it away.
+func TestStrangeNamesAreRefused(t *testing.T) {
+	l := newLab(t)
+	for host, want := range map[string]int{
+		"localhost:8080": 200, "127.0.0.1": 200, "[::1]:80": 200, "192.168.4.1:8080": 200,
+		"mqttpi.local": 200, "hub.example:8080": 200,
+		"evil.example": 421, "localhost.evil.example": 421, "local": 421, "": 200,
+	} {
+		req := httptest.NewRequest("GET", "/api/v1/devices", nil)
+		req.Host = host
+		w := httptest.NewRecorder()
+		l.Config.Handler.ServeHTTP(w, req)
+		if w.Code != want {
+			t.Errorf("host %q: %d, want %d", host, w.Code, want)
+		}
+	}
+}
+
 func TestHealthAndPage(t *testing.T) {
 	l := newLab(t)
 	status, got := l.call("GET", "/api/v1/health", "") // no bus that comes home
@@ -432,6 +451,12 @@ func TestRefusedAndMetrics(t *testing.T) {
 		if !strings.Contains(text, line+"\n") {
 			t.Errorf("no line %q in\n%s", line, text)
 		}
+	}
+	if status, _ := l.call("PATCH", "/api/v1/devices/kettle", `{"room":"a\"b\\c\u00a0ü"}`); status != 200 {
+		t.Fatal(status)
+	}
+	if want := `room="a\"b\\c` + "\u00a0ü\""; !strings.Contains(scrape(), want) {
+		t.Errorf("no %s in\n%s", want, scrape())
 	}
 	l.says("kettle/status", "Offline")
 	if strings.Contains(scrape(), "power_watts") {

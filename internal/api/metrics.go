@@ -3,6 +3,7 @@ package api
 import (
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/VictoriaMetrics/metrics"
 	"github.com/iot-smart-meter/smartmeter"
@@ -21,7 +22,7 @@ func (a *api) serveMetrics(w http.ResponseWriter, _ *http.Request) {
 	}
 	for node, reasons := range a.hub.Refused() {
 		for reason, n := range reasons {
-			set.NewCounter(fmt.Sprintf(`smartmeter_refused_total{node=%q,reason=%q}`, node, reason)).Set(n)
+			set.NewCounter(fmt.Sprintf(`smartmeter_refused_total{node="%s",reason="%s"}`, node, reason)).Set(n)
 		}
 	}
 	for name, value := range a.more() {
@@ -35,7 +36,7 @@ func (a *api) serveMetrics(w http.ResponseWriter, _ *http.Request) {
 // an old value would look fresh to whoever scrapes it.
 func measureDevice(gauge func(name string, value float64), d smartmeter.DeviceStatus) {
 	of := func(name string) string {
-		return fmt.Sprintf("smartmeter_%s{device=%q,name=%q,room=%q}", name, d.ID, d.Name, d.Room)
+		return fmt.Sprintf(`smartmeter_%s{device="%s",name="%s",room="%s"}`, name, d.ID, label(d.Name), label(d.Room))
 	}
 	gauge(of("online"), truth(d.Online))
 	if state := d.Relay.State; state == smartmeter.RelayOn || state == smartmeter.RelayOff {
@@ -52,6 +53,12 @@ func measureDevice(gauge func(name string, value float64), d smartmeter.DeviceSt
 	if d.Latest.Has.Has(smartmeter.Energy) {
 		gauge(of("energy_joules_total"), float64(d.Latest.Energy)*joulesPerWattHour)
 	}
+}
+
+// label escapes what a label may hold. Go's quoting would write other
+// characters as \u…, which the text format does not know.
+func label(s string) string {
+	return strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`).Replace(s)
 }
 
 func truth(b bool) float64 {

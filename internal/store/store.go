@@ -124,6 +124,9 @@ func (s *Store) openDatabase(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
+	if err := keepPrivate(path); err != nil {
+		return err
+	}
 	s.writer, err = sqlite.OpenConn(path)
 	if err != nil {
 		return fmt.Errorf("open %s: %w", path, err)
@@ -140,6 +143,17 @@ func (s *Store) openDatabase(ctx context.Context, path string) error {
 	}
 	s.pool, err = sqlitex.NewPool(path, sqlitex.PoolOptions{PoolSize: readers, PrepareConn: prepare})
 	return err
+}
+
+// keepPrivate makes the database before SQLite does, readable to its owner
+// alone: when a house uses power tells when nobody is in. SQLite's other files
+// follow its mode.
+func keepPrivate(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return fmt.Errorf("make the database: %w", err)
+	}
+	return errors.Join(f.Chmod(0o600), f.Close())
 }
 
 // prepare sets what SQLite forgets between connections. FULL makes a commit

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"log/slog"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -82,6 +83,21 @@ func TestRefusingDiskLosesNothing(t *testing.T) {
 	}
 	if n != 1 {
 		t.Errorf("%d readings after the disk was well again, want 1", n)
+	}
+}
+
+func TestHistoryIsPrivate(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	defer s.Close()
+	files, err := os.ReadDir(dir)
+	if err != nil || len(files) < 2 {
+		t.Fatal(files, err)
+	}
+	for _, f := range files {
+		if info, err := f.Info(); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s has mode %v, %v", f.Name(), info.Mode(), err)
+		}
 	}
 }
 
