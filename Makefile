@@ -9,7 +9,7 @@ NODE_CODE := . ./internal/pzem ./internal/wire ./internal/node
 
 export CGO_ENABLED ?= 0
 
-.PHONY: run build page test page-tests node-tests builds check format lint race types bench torture clean
+.PHONY: run build page test page-tests node-tests builds check format lint race types bench screens torture clean
 
 run: build
 	$(BIN) demo
@@ -62,6 +62,11 @@ race: page
 bench: page
 	scripts/need chromium mosquitto
 	$(GO) run ./cmd/figures
+
+# The pictures in docs/screens, to be looked at.
+screens: page
+	scripts/need chromium
+	SMARTMETER_SCREENS=$(CURDIR)/docs/screens $(GO) test ./cmd/smartmeter -run TestBrowser -count=1
 
 # The long campaigns; `make test` runs a slice of each.
 torture:

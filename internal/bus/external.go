@@ -218,7 +218,6 @@ func (b *External) session(ctx context.Context) (good bool, err error) {
 		b.shut(err)
 		return false, err
 	}
-	b.open(s.queue)
 	defer func() {
 		b.shut(err)
 		s.end()
@@ -226,6 +225,7 @@ func (b *External) session(ctx context.Context) (good bool, err error) {
 	if err := s.subscribe(ctx); err != nil {
 		return false, err
 	}
+	b.open(s.queue) // not before: a command must not wait for a slow subscription
 	b.log.Info("connected to the broker")
 	return true, s.carry(ctx)
 }
