@@ -6,8 +6,8 @@ import "encoding/binary"
 type bitBuffer struct {
 	bytes []byte // reading: and 8 more, so that words can be loaded
 	next  int    // reading: the bit to read next
-	word  uint64 // writing: what does not make a byte yet
-	held  int    // writing: bits in word
+	rest  uint64 // writing: what does not make a byte yet
+	held  int    // writing: bits in rest
 }
 
 func (b *bitBuffer) clear() { *b = bitBuffer{bytes: b.bytes[:0]} }
@@ -18,18 +18,18 @@ func (b *bitBuffer) put(u uint64, n int) {
 		b.put(u, 32)
 		u, n = u>>32, n-32
 	}
-	b.word |= (u & (1<<n - 1)) << b.held
+	b.rest |= (u & (1<<n - 1)) << b.held
 	for b.held += n; b.held >= 8; b.held -= 8 {
-		b.bytes = append(b.bytes, byte(b.word))
-		b.word >>= 8
+		b.bytes = append(b.bytes, byte(b.rest))
+		b.rest >>= 8
 	}
 }
 
 // finish appends the last bits, filled up with zeros, and returns all.
 func (b *bitBuffer) finish() []byte {
 	if b.held > 0 {
-		b.bytes = append(b.bytes, byte(b.word))
-		b.word, b.held = 0, 0
+		b.bytes = append(b.bytes, byte(b.rest))
+		b.rest, b.held = 0, 0
 	}
 	return b.bytes
 }
@@ -45,15 +45,24 @@ func (b *bitBuffer) load(p []byte) {
 func (b *bitBuffer) get(n int) uint64 {
 	at := b.next
 	b.next += n
-	if n > 56 {
-		return b.bitsAt(at, 32) | b.bitsAt(at+32, n-32)<<32
-	}
-	return b.bitsAt(at, n)
+	return b.peek(at, n)
 }
 
-func (b *bitBuffer) bitsAt(at, n int) uint64 {
+// peek returns n bits at a place.
+func (b *bitBuffer) peek(at, n int) uint64 {
+	if n > wordBits {
+		return b.word(at)&(1<<32-1) | b.peek(at+32, n-32)<<32
+	}
+	return b.word(at) & (1<<n - 1)
+}
+
+// wordBits is how many of the bits that word returns are always valid.
+const wordBits = 56
+
+// word returns the bits at a place, the next one lowest.
+func (b *bitBuffer) word(at int) uint64 {
 	i := min(at>>3, len(b.bytes)-8)
-	return binary.LittleEndian.Uint64(b.bytes[i:]) >> (at & 7) & (1<<n - 1)
+	return binary.LittleEndian.Uint64(b.bytes[i:]) >> (at & 7)
 }
 
 // spent reports whether all was read: nothing is left but less than a byte of

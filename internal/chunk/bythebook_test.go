@@ -262,84 +262,109 @@ func spread(probabilities []int, size int) []fseState {
 
 var bookBits = map[int]int64{5: 1, 7: 2, 6: 4, 9: 8, 10: 16, 8: 32}
 
+// bookModel is the state of any of the models.
+type bookModel struct {
+	*book
+	k, model, shift int
+	step            int64
+
+	x, level, r, last, apart int64
+	rest                     int64
+	steps, over, under       int64
+}
+
 func (b *book) model(k, model, shift int, step int64, difference func() int64) {
+	m := &bookModel{book: b, k: k, model: model, shift: shift, step: step, rest: 18_000_000}
 	b.cols[k] = make([]int64, b.n)
-	var x, level, r, last, apart, right int64
-	rest := int64(18_000_000)
-	boot, seq, at, has, v, p, cur := b.cols[1], b.cols[2], b.cols[3], b.cols[4], b.cols[5], b.cols[6], b.cols[7]
 	for i := range b.cols[k] {
-		if k == 9 && model == 1 && i > 0 {
-			rest += (p[i] + p[i-1]) * (at[i] - at[i-1]) / 2
+		if k == 9 && i > 0 {
+			p, at := b.cols[6], b.cols[3]
+			m.rest += (p[i] + p[i-1]) * (at[i] - at[i-1]) / 2
 		}
-		if k >= 5 && has[i]&bookBits[k] == 0 {
-			b.cols[k][i] = x
-			continue
+		if k < 5 || b.cols[4][i]&bookBits[k] != 0 {
+			prediction := m.predict(i)
+			d := difference()
+			m.x = prediction + d
+			m.learn(d)
 		}
-		prediction, over, under, steps := x, int64(0), int64(0), int64(1)
-		switch {
-		case k == 2 && boot[i] != 0:
-			prediction++
-		case k == 3:
-			if i > 0 && boot[i] == boot[i-1] && seq[i] > seq[i-1] {
-				steps = seq[i] - seq[i-1]
-			}
-			level += step * steps * 256
-			prediction = (level + 128) >> 8
-		case k >= 5 && model == 0:
-			prediction = (level + 128) >> 8
-		case k == 6 || k == 7:
-			over, under = v[i]*v[i], 4096
-			if k == 7 {
-				over, under = p[i], v[i]
-			}
-			if level != 0 && over > 0 && under > 0 {
-				prediction = (over*level/under + 2048) >> 12
-			}
-		case k == 8:
-			prediction = 0
-			if s := v[i] * cur[i]; s > 0 {
-				prediction = (100_000*p[i] + s/2) / s
-			}
-		case k == 9:
-			prediction += rest / 36_000_000
-			rest %= 36_000_000
-		}
-		d := difference()
-		x = prediction + d
-		b.cols[k][i] = x
-		follow := false
-		switch {
-		case k == 3:
-			if 2*max(d, -d) > step {
-				level = 256 * x
-			} else {
-				level += (256*x - level) >> shift
-			}
-			now := (x - last) / steps
-			if now > 0 && 8*max(now-step, step-now) > step && 8*max(now-apart, apart-now) <= step {
-				step = now
-			}
-			apart, last = now, x
-		case k >= 5 && model == 0:
-			right, follow = 256*x, true
-		case (k == 6 || k == 7) && over > 0 && under > 0:
-			right, follow = under*x*4096/over, true
-		case k == 9 && d > 0:
-			rest = 0
-		case k == 9 && d < 0:
-			rest = 35_999_999
-		}
-		if follow {
-			u := uint64(d) << 1
-			if d < 0 {
-				u = ^u
-			}
-			if u > uint64(64+r>>1) {
-				level = right
-			} else {
-				level += (right - level) >> shift
-			}
-			r += 4*int64(min(u, 1<<20)) - r>>2
-		}
+		b.cols[k][i] = m.x
 	}
+}
+
+func (m *bookModel) predict(i int) int64 {
+	boot, seq, v, p, cur := m.cols[1], m.cols[2], m.cols[5], m.cols[6], m.cols[7]
+	switch {
+	case m.k == 2 && boot[i] != 0:
+		return m.x + 1
+	case m.k == 3:
+		m.steps = 1
+		if i > 0 && boot[i] == boot[i-1] && seq[i] > seq[i-1] {
+			m.steps = seq[i] - seq[i-1]
+		}
+		m.level += m.step * m.steps * 256
+		return (m.level + 128) >> 8
+	case m.k < 5:
+		return m.x
+	case m.model == 0:
+		return (m.level + 128) >> 8
+	case m.k == 8:
+		if s := v[i] * cur[i]; s > 0 {
+			return (100_000*p[i] + s/2) / s
+		}
+		return 0
+	case m.k == 9:
+		prediction := m.x + m.rest/36_000_000
+		m.rest %= 36_000_000
+		return prediction
+	}
+	m.over, m.under = v[i]*v[i], 4096
+	if m.k == 7 {
+		m.over, m.under = p[i], v[i]
+	}
+	if m.level != 0 && m.over > 0 && m.under > 0 {
+		return (m.over*m.level/m.under + 2048) >> 12
+	}
+	return m.x
+}
+
+func (m *bookModel) learn(d int64) {
+	switch {
+	case m.k == 3:
+		m.learnTime(d)
+	case m.k < 5 || m.k == 8:
+	case m.model == 0:
+		m.follow(256*m.x, d)
+	case m.k == 9 && d > 0:
+		m.rest = 0
+	case m.k == 9 && d < 0:
+		m.rest = 35_999_999
+	case m.over > 0 && m.under > 0:
+		m.follow(m.under*m.x*4096/m.over, d)
+	}
+}
+
+func (m *bookModel) learnTime(d int64) {
+	if 2*max(d, -d) > m.step {
+		m.level = 256 * m.x
+	} else {
+		m.level += (256*m.x - m.level) >> m.shift
+	}
+	now := (m.x - m.last) / m.steps
+	if now > 0 && 8*max(now-m.step, m.step-now) > m.step && 8*max(now-m.apart, m.apart-now) <= m.step {
+		m.step = now
+	}
+	m.apart, m.last = now, m.x
+}
+
+func (m *bookModel) follow(right, d int64) {
+	u := uint64(d) << 1
+	if d < 0 {
+		u = ^u
+	}
+	if u > uint64(64+m.r>>1) {
+		m.level = right
+	} else {
+		m.level += (right - m.level) >> m.shift
+	}
+	m.r += 4*int64(min(u, 1<<20)) - m.r>>2
 }

@@ -99,21 +99,36 @@ func (c *coder) join(n int) bool {
 
 func (c *coder) joinBlocks(diffs []int64) bool {
 	sum := uint64(0)
-	for some := range slices.Chunk(diffs, block) {
+	for len(diffs) > 0 {
+		n := min(block, len(diffs))
 		from := &c.tokens[contextAfter(sum)]
-		if len(*from) < len(some) {
+		if len(*from) < n {
 			return false
 		}
-		sum = 0
-		for i, t := range (*from)[:len(some)] {
-			m := &meanings[t]
-			u := m.least + c.raw.get(int(m.bits))
-			some[i] = unfold(u)
-			sum += min(u, maxInSum)
-		}
-		*from = (*from)[len(some):]
+		sum = c.joinBlock(diffs[:n], (*from)[:n])
+		diffs, *from = diffs[n:], (*from)[n:]
 	}
 	return true
+}
+
+// joinBlock turns as many tokens as there are differences into these, and
+// returns their sum, folded.
+func (c *coder) joinBlock(diffs []int64, tokens []byte) (sum uint64) {
+	at := c.raw.next
+	for i := range diffs {
+		m := meanings[tokens[i]]
+		u := m.least
+		if m.bits <= wordBits {
+			u += c.raw.word(at) & (1<<(m.bits&63) - 1)
+		} else {
+			u += c.raw.peek(at, m.bits)
+		}
+		at += m.bits
+		diffs[i] = unfold(u)
+		sum += min(u, maxInSum)
+	}
+	c.raw.next = at
+	return sum
 }
 
 func onlyZeros(tokens []byte) bool {
@@ -144,7 +159,7 @@ func token(u uint64) (t byte, n int) {
 // number of bits to add.
 var meanings = func() (m [256]struct {
 	least uint64
-	bits  uint8
+	bits  int
 },
 ) {
 	for t := range uint64(len(m)) {
@@ -152,7 +167,7 @@ var meanings = func() (m [256]struct {
 			m[t].least = t
 			continue
 		}
-		m[t].bits = uint8((t-direct)/4 + 2)
+		m[t].bits = int(t-direct)/4 + 2
 		m[t].least = (4 | t&3) << m[t].bits
 	}
 	return m
