@@ -285,7 +285,7 @@ func (b *book) model(k, model, shift int, step int64, difference func() int64) {
 			prediction := m.predict(i)
 			d := difference()
 			m.x = prediction + d
-			m.learn(d)
+			m.learn(prediction, d)
 		}
 		b.cols[k][i] = m.x
 	}
@@ -327,16 +327,16 @@ func (m *bookModel) predict(i int) int64 {
 	return m.x
 }
 
-func (m *bookModel) learn(d int64) {
+func (m *bookModel) learn(prediction, d int64) {
 	switch {
 	case m.k == 3:
 		m.learnTime(d)
-	case m.k < 5 || m.k == 8:
+	case m.k < 5 || m.k == 8 && m.model == 1:
 	case m.model == 0:
 		m.follow(256*m.x, d)
-	case m.k == 9 && d > 0:
+	case m.k == 9 && m.x > prediction:
 		m.rest = 0
-	case m.k == 9 && d < 0:
+	case m.k == 9 && m.x < prediction:
 		m.rest = 35_999_999
 	case m.over > 0 && m.under > 0:
 		m.follow(m.under*m.x*4096/m.over, d)
