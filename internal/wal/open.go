@@ -48,6 +48,7 @@ type found struct {
 	size   int64
 	header header
 	state  headerState
+	begin  int      // offset of the first record that can be found
 	cutoff Position // where later segments say that it ends, or unknown
 	closed bool     // they know that all below was acknowledged
 	end    Position // where it, or a segment before, was found to end
@@ -153,8 +154,49 @@ func (r *recovery) identify() error {
 			break
 		}
 	}
+	var newest Position
+	for i := range r.found {
+		s := &r.found[i]
+		if s.state == headerIntact && s.header.id != l.id {
+			s.state = headerForeign
+		}
+		if s.state == headerIntact {
+			newest = max(newest, s.header.first)
+			l.checkpoint = max(l.checkpoint, s.header.checkpoint)
+		}
+	}
+	for i := range r.found {
+		if err := r.doWithout(&r.found[i], newest); err != nil {
+			return err
+		}
+	}
 	for i := range r.found {
 		r.bound(i)
+	}
+	return nil
+}
+
+// doWithout looks at a segment without its header for a position to begin with.
+// A power cut in its first sync leaves no more than the first batch; any other
+// says that the header is gone that was once there.
+func (r *recovery) doWithout(s *found, around Position) error {
+	s.begin = headerBytes
+	if s.state == headerIntact {
+		return nil
+	}
+	b, _, err := r.readSegment(s.tag, s.size)
+	if err != nil {
+		return err
+	}
+	f, ok := firstBatch(b, headerBytes, s.tag.seed(), around)
+	if !ok {
+		return nil
+	}
+	s.begin = f.at
+	s.header = header{tag: s.tag, first: f.position}
+	_, more := firstBatch(b, f.at+disk.SectorBytes, s.tag.seed(), around)
+	if s.state == headerBlank && (more || f.at > headerBytes) {
+		s.state = headerGone
 	}
 	return nil
 }
@@ -164,17 +206,11 @@ func (r *recovery) bound(i int) {
 	s := &r.found[i]
 	s.cutoff = unknown
 	for _, later := range r.found[i+1:] {
-		if later.state == headerIntact && later.header.id == r.log.id {
+		if later.header.first > 0 && later.state != headerForeign {
 			cutoff, closed := later.header.bound(s.tag.life)
 			s.cutoff = min(s.cutoff, cutoff)
 			s.closed = s.closed || closed
 		}
-	}
-	if s.state == headerIntact && s.header.id != r.log.id {
-		s.state = headerForeign
-	}
-	if s.state == headerIntact {
-		r.log.checkpoint = max(r.log.checkpoint, s.header.checkpoint)
 	}
 }
 

@@ -26,7 +26,7 @@ func (r *recovery) findCheckpoint() error {
 		return err
 	}
 	s := scan{
-		segment: b, seed: last.tag.seed(), expected: last.header.first, cutoff: unknown,
+		segment: b, seed: last.tag.seed(), begin: headerBytes, expected: last.header.first, cutoff: unknown,
 		record:  func(f frame) error { r.noteCheckpoint(f); return nil },
 		missing: func(int, Position, Position) {},
 	}
@@ -44,19 +44,23 @@ func (r *recovery) noteCheckpoint(f frame) {
 // replay delivers the records of a segment.
 func (r *recovery) replay(i int) error {
 	found := r.found[i]
+	if found.state == headerForeign {
+		r.damaged(found.tag, 0, r.expected, r.expected, "it belongs to another log")
+		found.cutoff = 0
+	}
 	if found.cutoff <= max(r.log.checkpoint, r.expected) {
-		r.log.older = append(r.log.older, segment{tag: found.tag, first: min(r.expected, found.cutoff), size: found.size})
-		return nil // released, or void
+		r.log.older = append(r.log.older, segment{tag: found.tag, first: r.expected, size: found.size})
+		return nil // released, void, or not ours
 	}
 	b, unreadable, err := r.readSegment(found.tag, found.size)
 	if err != nil {
 		return err
 	}
-	s := &scan{segment: b, seed: found.tag.seed(), cutoff: found.cutoff, closed: found.closed}
+	s := &scan{segment: b, seed: found.tag.seed(), begin: found.begin, cutoff: found.cutoff, closed: found.closed}
 	s.record = r.deliver
 	s.missing = func(at int, from, to Position) { r.damaged(found.tag, at, from, to, "damaged") }
-	s.expected = r.start(found, s)
-	r.log.older = append(r.log.older, segment{tag: found.tag, first: s.expected, size: found.size})
+	s.expected = r.start(found)
+	r.log.older = append(r.log.older, segment{tag: found.tag, first: max(s.expected, r.expected), size: found.size})
 	if unreadable {
 		r.damaged(found.tag, 0, s.expected, s.expected, "the disk cannot read all of it")
 	}
@@ -64,33 +68,22 @@ func (r *recovery) replay(i int) error {
 		return err
 	}
 	r.expected = max(r.expected, s.expected)
-	if i == len(r.found)-1 {
-		r.report.Torn = s.torn
-		if !unreadable {
-			r.cutTail(found, s.end)
-		}
+	r.report.Torn = r.report.Torn || s.torn && found.cutoff == unknown
+	if i == len(r.found)-1 && !unreadable {
+		r.cutTail(found, s.end)
 	}
 	return nil
 }
 
-// start returns the position a segment begins with: what its header says, or,
-// if that is gone, its first intact batch, or else where the one before ended.
-func (r *recovery) start(found found, s *scan) Position {
-	first := r.expected
-	switch found.state {
-	case headerIntact:
-		first = found.header.first
-	case headerBroken:
-		r.damaged(found.tag, 0, r.expected, r.expected, "its header is damaged")
-	case headerForeign:
-		r.damaged(found.tag, 0, r.expected, r.expected, "it belongs to another log")
-	case headerBlank:
+// start returns the position that a segment begins with: what its header says,
+// or, if that is gone, its first batch, or else where the one before ended.
+func (r *recovery) start(found found) Position {
+	first := found.header.first
+	if first == 0 {
+		first = r.expected
 	}
-	if found.state != headerIntact {
-		if f, ok := s.firstBatch(r.expected); ok {
-			first = f.position
-			s.begin = f.at
-		}
+	if found.state == headerBroken || found.state == headerGone {
+		r.damaged(found.tag, 0, first, first, "its header is damaged")
 	}
 	if first > r.expected {
 		r.damaged(found.tag, 0, r.expected, first, "something is missing before it")

@@ -13,7 +13,7 @@ const unknown = Position(math.MaxUint64)
 type scan struct {
 	segment  []byte
 	seed     uint32
-	begin    int      // where the records begin, if not behind the header
+	begin    int      // where the records begin
 	expected Position // the next record's position
 	cutoff   Position // nothing from here on counts
 	closed   bool     // all below the cutoff was acknowledged
@@ -27,7 +27,7 @@ type scan struct {
 // run reads up to the cutoff; or, if the segment is not closed, up to the batch
 // that was torn.
 func (s *scan) run() error {
-	s.end = max(headerBytes, s.begin)
+	s.end = s.begin
 	for s.expected < s.cutoff {
 		f, ok := s.follow()
 		if !ok {
@@ -48,13 +48,13 @@ func (s *scan) run() error {
 	return nil
 }
 
-// firstBatch returns the first record of the first batch that starts intact, in
-// a segment whose header is gone: its position can be any, within reason.
-func (s *scan) firstBatch(around Position) (frame, bool) {
+// firstBatch returns the first record of the first batch from an offset on that
+// starts intact, whatever its position, within reason.
+func firstBatch(segment []byte, at int, seed uint32, around Position) (frame, bool) {
 	const reason = 1 << 30
 	from := max(around, reason+1) - reason
-	for at := headerBytes; at < len(s.segment); at += disk.SectorBytes {
-		if f, ok := parse(s.segment, at, s.seed, from, 2*reason); ok && f.starts {
+	for ; at < len(segment); at += disk.SectorBytes {
+		if f, ok := parse(segment, at, seed, from, 2*reason); ok && f.starts {
 			return f, true
 		}
 	}

@@ -19,6 +19,10 @@ const (
 	// maxLives is how many lives a header remembers: what fits into its sector.
 	maxLives = 24
 
+	// maxPosition is more than a log can reach; a header that says otherwise is
+	// somebody's joke.
+	maxPosition = 1 << 62
+
 	segmentSuffix = ".wal"
 	spareSuffix   = ".spare"
 
@@ -107,6 +111,7 @@ const (
 	headerIntact
 	headerBroken
 	headerForeign // of another log
+	headerGone    // though it was once acknowledged: later batches are there
 )
 
 // parseHeader reads the first intact copy of the header of a segment called so.
@@ -120,7 +125,7 @@ func parseHeader(start []byte, name tag) (header, headerState) {
 			}
 			continue
 		}
-		if h := decodeHeader(b); h.tag == name {
+		if h := decodeHeader(b); h.tag == name && h.first > 0 && max(h.first, h.checkpoint) < maxPosition {
 			return h, headerIntact
 		}
 	}

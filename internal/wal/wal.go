@@ -50,7 +50,7 @@ type Config struct {
 	// 0 means 4 MiB.
 	BufferBytes int
 	// Spares is how many released segments are kept to be written again, which
-	// spares the disk the zeroes of new ones; 0 means 32, less than 0 none. Only
+	// spares the disk the zeroes of new ones; 0 means 128, less than 0 none. Only
 	// what the log once needed is ever kept.
 	Spares int
 	// Random is where ids come from; nil means crypto/rand.
@@ -60,7 +60,7 @@ type Config struct {
 const (
 	defaultSegmentBytes = 1 << 20
 	defaultBufferBytes  = 4 << 20
-	defaultSpares       = 32
+	defaultSpares       = 128
 )
 
 // withDefaults fills in what was left 0 and refuses what cannot be.
