@@ -15,6 +15,8 @@ import (
 	mqtt "github.com/eclipse/paho.mqtt.golang"
 	"github.com/iot-smart-meter/smartmeter"
 	"github.com/iot-smart-meter/smartmeter/internal/pzem"
+	"zombiezen.com/go/sqlite"
+	"zombiezen.com/go/sqlite/sqlitex"
 )
 
 // The main job, end to end and with the real program: a meter's reading
@@ -28,7 +30,8 @@ func TestMainJob(t *testing.T) {
 		j.part("a click moves the relay", j.clickMovesRelay)
 		j.part("a dead node is offline by its last will", j.deadNodeIsOffline)
 		ghost := j.meetGhost()
-		time.Sleep(3 * time.Second) // what the broker retains is saved within 2 s
+		j.waitUntilRetained("dev/bench-1/relay/state", "1")
+		j.waitUntilRetained("dev/"+ghost+"/status", "Online")
 		j.part("a killed hub forgets nothing, its broker's memory included", func(t *testing.T) { j.hubIsKilled(t, ghost) })
 		j.part("the node comes back and goes on", j.nodeComesBack)
 		j.part("both end when asked to", j.bothEnd)
@@ -155,6 +158,28 @@ func (j *mainJob) meetGhost() (ghost string) {
 		return nil
 	})
 	return ghost
+}
+
+// waitUntilRetained returns when the hub's data directory remembers what the
+// broker inside retains.
+func (j *mainJob) waitUntilRetained(topic, want string) {
+	j.t.Helper()
+	database, err := sqlite.OpenConn(filepath.Join(j.hubArgs[2], "smartmeter.db"), sqlite.OpenReadOnly)
+	if err != nil {
+		j.t.Fatal(err)
+	}
+	defer database.Close()
+	eventually(j.t, topic+" is kept", func() error {
+		kept := ""
+		err := sqlitex.Execute(database, `SELECT cast(payload AS TEXT) FROM retained WHERE topic = ?`, &sqlitex.ExecOptions{
+			Args:       []any{topic},
+			ResultFunc: func(stmt *sqlite.Stmt) error { kept = stmt.ColumnText(0); return nil },
+		})
+		if err == nil && kept != want {
+			err = fmt.Errorf("kept is %q", kept)
+		}
+		return err
+	})
 }
 
 // hubIsKilled kills the hub and runs another one in its place, which must know

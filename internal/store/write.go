@@ -92,6 +92,7 @@ func (s *Store) PutRetained(messages []smartmeter.Message) error {
 	s.mu.Lock()
 	s.waiting.retained = append([]smartmeter.Message{}, messages...)
 	s.mu.Unlock()
+	s.hurry()
 	return nil
 }
 
