@@ -64,9 +64,6 @@ func (r *recovery) run() error {
 	if err := r.identify(); err != nil {
 		return err
 	}
-	if err := r.settle(); err != nil {
-		return err
-	}
 	if err := r.findCheckpoint(); err != nil {
 		return err
 	}
@@ -122,10 +119,18 @@ func (r *recovery) keepSpare(e disk.Entry) {
 	_ = l.cfg.FS.Remove(name)
 }
 
-// readHeaders reads what every segment says of itself.
+// readHeaders reads what every segment says of itself. First it makes durable
+// what is about to be delivered: back to the newest segment whose header is, for
+// all before was durable when that one began.
 func (r *recovery) readHeaders() error {
-	for i := range r.found {
+	settled := false
+	for i := len(r.found) - 1; i >= 0; i-- {
 		s := &r.found[i]
+		if !settled {
+			if err := r.settle(s.tag); err != nil {
+				return err
+			}
+		}
 		b, unreadable, err := r.readSegment(s.tag, min(s.size, headerBytes))
 		if err != nil {
 			return err
@@ -134,8 +139,21 @@ func (r *recovery) readHeaders() error {
 		if unreadable && s.state == headerBlank {
 			s.state = headerBroken
 		}
+		settled = settled || s.state == headerIntact
 	}
 	return nil
+}
+
+// settle makes a segment read as it is on the disk.
+func (r *recovery) settle(t tag) error {
+	f, err := r.log.cfg.FS.Open(r.log.path(t, segmentSuffix))
+	if errors.Is(err, disk.ErrIO) {
+		return nil // replay reports it
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Settle(), f.Close())
 }
 
 // identify takes the log's id from its newest segment, draws this life, and
@@ -228,26 +246,4 @@ func (r *recovery) lives() []life {
 		}
 	}
 	return lives[:min(len(lives), maxLives)]
-}
-
-// settle makes durable what is about to be delivered. Only the last segment and
-// what lies around it can be in the cache alone: each segment was durable
-// before the next one began.
-func (r *recovery) settle() error {
-	for _, s := range slices.Backward(r.found) {
-		f, err := r.log.cfg.FS.Open(r.log.path(s.tag, segmentSuffix))
-		if errors.Is(err, disk.ErrIO) {
-			continue // replay reports it
-		}
-		if err != nil {
-			return err
-		}
-		if err := errors.Join(f.Settle(), f.Close()); err != nil {
-			return err
-		}
-		if s.cutoff != unknown {
-			break
-		}
-	}
-	return nil
 }
