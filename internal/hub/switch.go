@@ -26,9 +26,12 @@ type SwitchRequest struct {
 // pending is a command that the node has not answered yet.
 type pending struct {
 	command  smartmeter.Command
-	number   uint64        // in the order of the requests to this node
-	text     bool          // the fielded form: answered by relay/state alone
+	number   uint64 // in the order of the requests to this node
+	text     bool   // the fielded form: answered by relay/state alone
+	message  smartmeter.Message
 	sent     bool          // it is or will be at the broker: an answer may be for it
+	waits    bool          // it is in line behind another, see turn.go
+	turn     *time.Timer   // sends it then; nil if it never waited
 	answered chan struct{} // closed when the command is final
 	expiry   *time.Timer
 }
@@ -38,7 +41,7 @@ type pending struct {
 // refused or cannot be asked, NoAnswer when Wait ended first: the command is
 // then still on its way, and its end is told as an event.
 func (h *Hub) Switch(ctx context.Context, req SwitchRequest) (smartmeter.Command, error) {
-	p, message, err := h.request(req)
+	p, err := h.request(req)
 	if err != nil {
 		return smartmeter.Command{}, err
 	}
@@ -46,27 +49,20 @@ func (h *Hub) Switch(ctx context.Context, req SwitchRequest) (smartmeter.Command
 	if err := h.store.Sync(ctx); err != nil {
 		return h.fail(p, "it could not be recorded", err)
 	}
-	if err := h.beginSending(ctx, p); err != nil {
+	now, err := h.beginSending(ctx, p)
+	if err != nil {
 		return h.fail(p, "it was not sent", err)
 	}
-	if err := h.bus.Publish(message); err != nil {
-		return h.fail(p, "the broker did not take it", err)
+	if now {
+		if err := h.bus.Publish(p.message); err != nil {
+			return h.fail(p, notTaken, err)
+		}
+		h.noteSent(p)
 	}
-	h.noteSent(p)
 	return h.await(ctx, p, req.Wait)
 }
 
-// beginSending is the last moment at which a command can be stopped: recording
-// it may have taken so long that nobody wants it any more.
-func (h *Hub) beginSending(ctx context.Context, p *pending) error {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if p.command.State.Final() {
-		return errTooLate
-	}
-	p.sent = ctx.Err() == nil
-	return ctx.Err()
-}
+const notTaken = "the broker did not take it"
 
 var errTooLate = errors.New("recording it took too long")
 
@@ -79,23 +75,28 @@ func (h *Hub) fail(p *pending, what string, err error) (smartmeter.Command, erro
 }
 
 // request checks and records a command and puts it into the node's words.
-func (h *Hub) request(req SwitchRequest) (*pending, smartmeter.Message, error) {
+func (h *Hub) request(req SwitchRequest) (*pending, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	c, err := h.find(req.Device)
 	if err != nil {
-		return nil, smartmeter.Message{}, err
+		return nil, err
 	}
 	now := time.Now()
 	order, err := c.order(req.On, h.at(now))
 	if err != nil {
-		return nil, smartmeter.Message{}, err
+		return nil, err
 	}
 	c.node.requests++
 	p := &pending{
 		number:   c.node.requests,
 		text:     order.Text,
 		answered: make(chan struct{}),
+		message: smartmeter.Message{
+			Topic:   h.topics.Topic(c.node.id, wire.KindRelayCommands, 0),
+			Payload: wire.AppendCommand(nil, &order),
+			QoS:     1,
+		},
 		command: smartmeter.Command{
 			ID:      order.ID,
 			Device:  c.device.ID,
@@ -106,17 +107,13 @@ func (h *Hub) request(req SwitchRequest) (*pending, smartmeter.Message, error) {
 		},
 	}
 	if err := h.store.PutCommand(p.command); err != nil {
-		return nil, smartmeter.Message{}, unavailable(err)
+		return nil, unavailable(err)
 	}
 	c.node.pending[order.ID] = p
 	p.expiry = time.AfterFunc(commandValid+commandGrace, func() { h.giveUp(p) })
 	c.node.lastCommand = &smartmeter.Command{ID: order.ID} // what follows is told of this one
 	h.tell(c, p)
-	return p, smartmeter.Message{
-		Topic:   h.topics.Topic(c.node.id, wire.KindRelayCommands, 0),
-		Payload: wire.AppendCommand(nil, &order),
-		QoS:     1,
-	}, nil
+	return p, nil
 }
 
 // order puts a command into the form that the node understands, or says why it
@@ -253,6 +250,9 @@ func (h *Hub) settle(p *pending, state smartmeter.CommandState, reason string) {
 	}
 	p.command.State, p.command.Reason = state, reason
 	p.expiry.Stop()
+	if p.turn != nil {
+		p.turn.Stop()
+	}
 	close(p.answered)
 	h.record(p)
 }
@@ -266,6 +266,7 @@ func (h *Hub) record(p *pending) {
 	h.note(h.store.PutCommand(p.command))
 	if p.command.State.Final() {
 		delete(c.node.pending, p.command.ID)
+		c.node.nextTurn()
 	}
 	h.tell(c, p)
 }
