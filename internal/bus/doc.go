@@ -22,9 +22,7 @@
 // every reconnect the subscriptions are made again, and what the broker keeps
 // comes again, flagged as retained. What a broker acknowledged to its publisher
 // while the hub was connected arrives, unless the broker died before it had
-// sent it on. A flooded Mosquitto holds back what goes beyond 20 messages on
-// their way to one client; max_inflight_messages 0 and set_tcp_nodelay true
-// make it send at once.
+// sent it on.
 //
 // Publish never waits. It fails at once while there is no connection, and when
 // 1,024 messages wait for a broker that does not keep up. What was taken and
@@ -35,4 +33,15 @@
 // cannot take in time waits in the network and then in the broker, which drops
 // by its own rules. A publication of more than 256 KiB is left out, receipted
 // and logged, and never held in memory.
+//
+// # What a killed broker takes with it
+//
+// Mosquitto acknowledges a message to its publisher before it has sent it on,
+// so one that is killed in between takes acknowledged messages with it, and no
+// client can help that. How many depends on how much waits. By default it holds
+// back what goes beyond 20 messages on their way to one client; with
+// max_inflight_messages 0 and set_tcp_nodelay true it passes them on at once.
+// With both set and publishers at most 8 messages ahead of the hub, none was
+// lost in 180 runs of ten kills each. A flood that nothing holds back loses
+// some over a kill -9 all the same.
 package bus
