@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -15,7 +16,8 @@ import (
 type conn struct {
 	broker  *Broker
 	net     net.Conn
-	address string // network address without port
+	raw     syscall.RawConn // the socket of net; nil if it is no plain one
+	address string          // network address without port
 	in      frameReader
 	out     outbox
 
@@ -46,6 +48,9 @@ func newConn(b *Broker, network net.Conn) *conn {
 		address: host(network.RemoteAddr()),
 		dead:    make(chan struct{}),
 		done:    make(chan struct{}),
+	}
+	if plain, ok := network.(syscall.Conn); ok {
+		c.raw, _ = plain.SyscallConn()
 	}
 	c.in = frameReader{source: c, limit: min(b.limits.ConnectBytes, b.limits.PacketBytes)}
 	c.out.changed.L = &c.out.mu

@@ -112,7 +112,7 @@ func (c *conn) welcome(p *connectPacket, who Identity) error {
 	c.in.limit = c.broker.limits.PacketBytes
 	c.grace = time.Duration(p.keepAlive) * time.Second * 3 / 2
 	c.heard = c.readAt
-	if err := c.net.SetDeadline(c.due()); err != nil {
+	if err := errors.Join(c.net.SetReadDeadline(c.due()), c.net.SetWriteDeadline(time.Time{})); err != nil {
 		return err
 	}
 	if connected := c.broker.hooks.Connected; connected != nil {

@@ -60,5 +60,6 @@
 // look-ups and to append to queues, never while a hook or handler runs or a
 // socket is written to. What is to be sent waits in the session (session.go,
 // queue.go) until the writer (writer.go), a second goroutine that exists only
-// then, encodes it (encode.go) and sends it in batches.
+// then, encodes it (encode.go) and sends it in batches. The answers to a
+// client's packets the reader sends itself, as long as that means no waiting.
 package mqtt

@@ -12,14 +12,16 @@ import (
 //
 // The writer is a goroutine that exists only while there is something to send,
 // so that a silent connection costs one goroutine, not two, and everything
-// that gathers meanwhile leaves in one write.
+// that gathers meanwhile leaves in one write. Answers alone need not even that:
+// the reader sends them itself, as far as the socket takes them at once. It
+// never waits for the socket, since the client may be waiting to be read.
 type outbox struct {
 	mu      sync.Mutex
 	changed sync.Cond // answers were taken, or the writer ended
 	answers []byte    // encoded packets, sent before anything of the session
 	pending bool      // there may be something to send
-	running bool      // the writer exists
-	closed  bool      // and will not exist again
+	running bool      // somebody sends: the writer, or the reader for a moment
+	closed  bool      // nobody will send again
 }
 
 // maxAnswers is how many bytes of answers a client may leave unread before
@@ -38,15 +40,31 @@ func (c *conn) answer(encode func([]byte) []byte) {
 // client leaves too many of them unread.
 func (c *conn) flush() {
 	o := &c.out
+	if o.claim() {
+		o.unclaim(c.sendNow(o.answers))
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if len(o.answers) == 0 {
+	if len(o.answers) == 0 && !o.pending {
 		return
 	}
 	c.start()
 	for len(o.answers) > maxAnswers && !o.closed && c.reason() == reasonNone {
 		o.changed.Wait()
 	}
+}
+
+// sendNow writes as much of b as the socket takes without waiting, and returns
+// how much that was. What goes wrong here the writer will find out.
+func (c *conn) sendNow(b []byte) int {
+	n, err := writeNow(c.raw, b)
+	if errors.Is(err, os.ErrDeadlineExceeded) { // of a writer long ago
+		if c.net.SetWriteDeadline(time.Time{}) == nil {
+			n, _ = writeNow(c.raw, b)
+		}
+	}
+	c.broker.counters.bytesSent.Add(uint64(n))
+	return n
 }
 
 // wake makes the writer look what there is to send. It does not wait.
@@ -139,6 +157,26 @@ func (o *outbox) take(buf *[]byte) bool {
 	}
 	o.changed.Broadcast()
 	return true
+}
+
+// claim reports whether there are answers and nobody who sends. They are the
+// reader's then until unclaim, and no writer starts.
+func (o *outbox) claim() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(o.answers) == 0 || o.running || o.closed {
+		return false
+	}
+	o.running = true
+	return true
+}
+
+// unclaim takes note of how many bytes of the answers were sent.
+func (o *outbox) unclaim(sent int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.answers = o.answers[:copy(o.answers, o.answers[sent:])]
+	o.running = false
 }
 
 // halt is the end of a writer that failed.
