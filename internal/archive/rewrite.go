@@ -1,0 +1,196 @@
+package archive
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/iot-smart-meter/smartmeter/internal/disk"
+)
+
+// Rewrite replaces all files of a month by one: of each frame, in the order in
+// which they were written, it keeps what each returns, or drops the frame if ok
+// is false. What is damaged is dropped. The result says which place became
+// which; what waits for Sync is not touched.
+//
+// A power cut, or an error, leaves the old files or the new one: if an error
+// comes with no places, the old ones count for this process, and perhaps the
+// new one after the next Open. If an error comes with places, only the removal
+// of the old files failed, and the next Open or Rewrite tries again. After nil,
+// they are removed for good; what that means for the bytes is the file system's
+// affair, and the flash memory's below it.
+//
+// Sectors that the disk cannot read are an error, because another day it may.
+func (a *Archive) Rewrite(ctx context.Context, m Month, each func(Frame) (keep []byte, ok bool, err error)) (map[Place]Place, error) {
+	if err := a.takeTurn(ctx); err != nil {
+		return nil, err
+	}
+	defer a.endTurn()
+	old := a.months[m]
+	if old.last() == nil {
+		return nil, nil
+	}
+	r := &rewriting{a: a, moved: make(map[Place]Place)}
+	err := r.write(ctx, old, each)
+	if err == nil {
+		err = r.commit(old)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("rewrite %v: %w", m, err)
+	}
+	if err := a.removeVoid(old); err != nil {
+		return r.moved, fmt.Errorf("remove what was rewritten of %v: %w", m, err)
+	}
+	return r.moved, nil
+}
+
+// rewriting is the work of Rewrite.
+type rewriting struct {
+	a     *Archive
+	part  *part
+	f     disk.File
+	batch []byte // frames that are not written yet
+	at    int64  // of the batch
+	end   int64  // behind the last frame
+	seed  uint32
+	moved map[Place]Place
+}
+
+// write makes the new file, durable, under a name that does not count.
+func (r *rewriting) write(ctx context.Context, old *month, each func(Frame) ([]byte, bool, error)) (err error) {
+	h := header{site: r.a.cfg.Site, month: old.month, number: old.highest + 1}
+	_ = r.a.cfg.FS.Remove(r.a.path(fileName(h.month, h.number) + newSuffix)) // of an earlier attempt
+	if r.part, err = r.a.create(h, fileName(h.month, h.number)+newSuffix); err != nil {
+		return err
+	}
+	if r.f, err = r.a.cfg.FS.Open(r.a.path(r.part.name)); err == nil {
+		r.seed, r.at, r.end = r.part.seed(), headerBytes, headerBytes
+		err = errors.Join(r.fill(ctx, old, each), r.f.Close())
+	}
+	if err != nil {
+		_ = r.a.cfg.FS.Remove(r.a.path(r.part.name)) // Open does it otherwise
+	}
+	return err
+}
+
+// fill writes the header and what is kept of the old parts.
+func (r *rewriting) fill(ctx context.Context, old *month, each func(Frame) ([]byte, bool, error)) error {
+	if _, err := r.f.WriteAt(r.part.appendTo(nil), 0); err != nil {
+		return err
+	}
+	for _, p := range old.parts {
+		var report Report
+		err := r.a.walk(ctx, p, headerBytes, &report, func(f Frame) error {
+			keep, ok, err := each(f)
+			if err != nil || !ok {
+				return err
+			}
+			return r.add(f, keep)
+		})
+		if err != nil {
+			return err
+		}
+		if report.unreadable {
+			return fmt.Errorf("%s: %w", p.name, disk.ErrIO)
+		}
+	}
+	if err := r.flush(); err != nil {
+		return err
+	}
+	return r.f.Sync()
+}
+
+// add takes a frame into the batch.
+func (r *rewriting) add(f Frame, payload []byte) error {
+	if len(payload) > MaxPayload {
+		return ErrTooLarge
+	}
+	to := Place{Month: r.part.month, Part: r.part.number, Offset: r.at + int64(len(r.batch)), Length: int32(len(payload))}
+	r.batch = appendFrame(r.batch, r.seed, to.Offset, f.Kind, payload, len(r.batch) == 0)
+	r.end = r.at + int64(len(r.batch))
+	r.moved[f.Place] = to
+	if len(r.batch) < windowBytes {
+		return nil
+	}
+	return r.flush()
+}
+
+// flush writes the batch, and zeroes to the end of its last sector.
+func (r *rewriting) flush() error {
+	r.batch = append(r.batch, make([]byte, nextSector(r.end)-r.end)...)
+	if len(r.batch) == 0 {
+		return nil
+	}
+	_, err := r.f.WriteAt(r.batch, r.at)
+	r.at += int64(len(r.batch))
+	r.batch = r.batch[:0]
+	return err
+}
+
+// commit gives the new file the name that makes it count. Its header names no
+// part before it, so that from then on the old ones do not.
+func (r *rewriting) commit(old *month) error {
+	p := r.part
+	from, to := p.name, fileName(p.month, p.number)
+	err := r.a.cfg.FS.Rename(r.a.path(from), r.a.path(to))
+	if err == nil {
+		err = r.a.cfg.FS.SyncDir(r.a.cfg.Dir)
+	}
+	if err != nil {
+		r.undo(old, to)
+		return err
+	}
+	p.name = to
+	p.size, p.soundTo, p.endAt = r.at, r.end, r.end
+	p.walked, p.ready, p.known = true, true, true
+	r.a.change(func() {
+		for _, was := range old.parts {
+			old.void = append(old.void, was.name)
+		}
+		old.void = append(old.void, old.blank...)
+		old.parts, old.blank, old.torn = []*part{p}, nil, nil
+		old.highest = p.number
+	})
+	return nil
+}
+
+// undo gives the new file up. But a power cut may bring it back, and then the old
+// ones do not count: so nothing may be added to them, only to a part after both.
+func (r *rewriting) undo(old *month, name string) {
+	r.part.name = name
+	_ = r.a.cfg.FS.Remove(r.a.path(name + newSuffix))
+	last := old.last()
+	r.a.change(func() { last.close(last.soundTo, last.endAt) })
+	r.a.discard(r.part)
+}
+
+// Remove removes all files of a month, for good; also from a full disk. If it is
+// interrupted, some may be left, and with them some of the frames.
+func (a *Archive) Remove(ctx context.Context, m Month) error {
+	if err := a.takeTurn(ctx); err != nil {
+		return err
+	}
+	defer a.endTurn()
+	month := a.months[m]
+	if month == nil {
+		return nil
+	}
+	a.change(func() { month.void, month.blank, month.torn = append(month.void, month.blank...), nil, nil })
+	if err := a.removeVoid(month); err != nil {
+		return fmt.Errorf("remove %v: %w", m, err)
+	}
+	// The newest first: what is left of the others still counts then, and
+	// nothing seems to be missing.
+	for len(month.parts) > 0 {
+		last := len(month.parts) - 1
+		a.change(func() {
+			month.void = append(month.void, month.parts[last].name)
+			month.parts = slices.Delete(month.parts, last, last+1)
+		})
+		if err := a.removeVoid(month); err != nil {
+			return fmt.Errorf("remove %v: %w", m, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,184 @@
+package archive
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"slices"
+
+	"github.com/iot-smart-meter/smartmeter/internal/disk"
+)
+
+// Scan delivers the frames behind the marks, or all if there are none: the
+// oldest month first, in the order in which they were written. They are
+// durable. A frame may come again at the same place in a later Scan if it is in
+// a torn batch. An error of frame ends it.
+//
+// The marks that it returns are those of Marks.
+func (a *Archive) Scan(ctx context.Context, from Marks, frame func(Frame) error) (Marks, Report, error) {
+	var report Report
+	if err := a.takeTurn(ctx); err != nil {
+		return nil, report, err
+	}
+	defer a.endTurn()
+	for _, m := range slices.Sorted(maps.Keys(a.months)) {
+		month := a.months[m]
+		report.Damage = append(report.Damage, month.damage...)
+		report.Torn = append(report.Torn, month.torn...)
+		for _, p := range month.parts {
+			if err := a.scan(ctx, p, from, frame, &report); err != nil {
+				return a.Marks(), report, fmt.Errorf("scan %s: %w", p.name, err)
+			}
+		}
+	}
+	a.compare(from, &report)
+	return a.Marks(), report, nil
+}
+
+// Marks returns up to where every file is known: delivered by Scan, or written
+// and acknowledged since Open.
+func (a *Archive) Marks() Marks {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	marks := make(Marks)
+	for _, m := range a.months {
+		for i, p := range m.parts {
+			switch {
+			case !p.known:
+			case i < len(m.parts)-1:
+				marks[p.name] = Mark{ID: p.id, End: p.endAt}
+			default:
+				// A torn batch is looked at again, until a next part says where
+				// it ends.
+				marks[p.name] = Mark{ID: p.id, End: p.soundTo}
+			}
+		}
+	}
+	return marks
+}
+
+// scan delivers the frames of a part behind its mark.
+func (a *Archive) scan(ctx context.Context, p *part, from Marks, frame func(Frame) error, report *Report) error {
+	report.Files++
+	start := int64(headerBytes)
+	if mark, ok := from[p.name]; ok && mark.ID == p.id && p.state == headerIntact {
+		start = max(start, mark.End)
+	}
+	err := a.walk(ctx, p, start, report, func(f Frame) error {
+		report.Frames++
+		return frame(f)
+	})
+	if err == nil {
+		a.change(func() { p.known = p.state == headerIntact })
+	}
+	return err
+}
+
+// walk delivers the frames of a part from an offset on, adds to the report, and
+// finds out where the part ends.
+func (a *Archive) walk(ctx context.Context, p *part, from int64, report *Report, frame func(Frame) error) error {
+	if p.state != headerIntact {
+		report.Damage = append(report.Damage, p.damaged(0, p.size, p.why))
+		report.unreadable = report.unreadable || p.state == headerUnreadable
+		return nil
+	}
+	f, err := a.cfg.FS.Open(a.path(p.name))
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, disk.ErrIO) {
+		report.Damage = append(report.Damage, p.damaged(0, p.size, err.Error()))
+		report.unreadable = report.unreadable || errors.Is(err, disk.ErrIO)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := a.settle(p, f); err != nil {
+		return err
+	}
+	k := walk{w: window{f: f, limit: p.size}, seed: p.seed(), sound: p.soundTo}
+	whole := from
+	if p.closed {
+		k.w.limit = min(p.size, p.endAt)
+		whole = max(from, p.endAt)
+	}
+	k.frame = func(h head, payload []byte) error {
+		return frame(Frame{Place: p.place(h), Kind: h.kind, Payload: payload})
+	}
+	err = k.run(ctx, min(from, k.w.limit))
+	report.Bytes += k.w.read
+	if err != nil {
+		return err
+	}
+	report.take(p, &k)
+	if p.size < whole {
+		report.Damage = append(report.Damage, p.damaged(p.size, whole, "the file is shorter than it was"))
+		k.clean = false // the places that are lost must not be given away again
+	}
+	a.change(func() { p.learn(&k) })
+	return nil
+}
+
+// settle makes a part read as it is on the disk: what an earlier process left
+// need not be durable. What a next part has closed is.
+func (a *Archive) settle(p *part, f disk.File) error {
+	if p.closed {
+		return nil
+	}
+	if err := f.Settle(); err != nil {
+		return err
+	}
+	size, err := f.Size()
+	if err != nil {
+		return err
+	}
+	a.change(func() { p.size = size })
+	return nil
+}
+
+// learn takes over what a walk found out about the end of a part.
+func (p *part) learn(k *walk) {
+	if p.closed {
+		return
+	}
+	p.soundTo, p.endAt = k.end, k.end
+	p.walked, p.ready = true, k.clean
+	if len(k.torn) > 0 {
+		p.soundTo = k.torn[0].from
+	}
+	if !k.clean && len(k.w.bad) > 0 {
+		p.endAt = p.size // perhaps the disk will read it another day
+	}
+}
+
+// compare reports the files that are not there any more.
+func (a *Archive) compare(from Marks, report *Report) {
+	for _, name := range slices.Sorted(maps.Keys(from)) {
+		m, number, ok := parseName(name)
+		if !ok {
+			continue
+		}
+		month := a.months[m]
+		if month.has(number, from[name].ID) {
+			continue
+		}
+		report.Gone = append(report.Gone, File{m, number})
+		if !month.replaced(number) {
+			p := part{header: header{month: m, number: number}}
+			report.Damage = append(report.Damage, p.damaged(0, from[name].End, "the file is gone"))
+		}
+	}
+}
+
+// has says whether a part is there, or at least a file whose header is damaged.
+func (m *month) has(number uint32, id uint64) bool {
+	return m != nil && slices.ContainsFunc(m.parts, func(p *part) bool {
+		return p.number == number && (p.id == id || p.state != headerIntact)
+	})
+}
+
+// replaced says whether a later part took the place of this and all before it.
+func (m *month) replaced(number uint32) bool {
+	return m != nil && len(m.parts) > 0 && m.parts[0].number > number && m.parts[0].state == headerIntact && m.parts[0].previous == 0
+}
