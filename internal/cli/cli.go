@@ -58,7 +58,8 @@ const exitHelp = `Exit status:
     2  the command line is wrong
     3  there is no such device
     4  refused by the node, or by the hub on its behalf
-    5  no answer from the node in time: it may have switched or not
+    5  no answer from the node in time, or the hub was lost after it was asked:
+       the relay may have moved or not
     6  the hub cannot be reached, or is out of order
 `
 

@@ -9,8 +9,10 @@ import (
 	"mime"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -55,23 +57,36 @@ func (c *client) devices(ctx context.Context) ([]device, answer, error) {
 }
 
 // ask sends one request and reads the whole answer. The answer's body is also
-// there beside the error that stands for a status other than 2xx.
+// there beside the error that stands for a status other than 2xx. The error is
+// a lostAnswer if the request may have been heard all the same.
 func (c *client) ask(ctx context.Context, within time.Duration, method, path string, body []byte) (answer, error) {
 	timed, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
-	resp, err := c.send(timed, method, path, body, nil)
+	var begun atomic.Bool // the trace is called by the transport's goroutines
+	traced := httptrace.WithClientTrace(timed, &httptrace.ClientTrace{WroteHeaders: func() { begun.Store(true) }})
+	resp, err := c.send(traced, method, path, body, nil)
 	if err != nil {
-		return answer{}, c.unreachable(ctx, err)
+		refused := errors.Is(err, syscall.ECONNREFUSED) // and then no earlier attempt was heard either
+		if err = c.unreachable(ctx, err); begun.Load() && !refused {
+			err = lostAnswer{err}
+		}
+		return answer{}, err
 	}
 	defer resp.Body.Close()
 	a := answer{}
 	a.at, _ = http.ParseTime(resp.Header.Get("Date"))
 	a.body, err = io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if err != nil {
-		return a, c.unreachable(ctx, err)
+		return a, lostAnswer{c.unreachable(ctx, err)}
 	}
 	return a, c.refusal(resp, a.body)
 }
+
+// lostAnswer is an error after the request was sent, or had begun to be.
+type lostAnswer struct{ error }
+
+// Unwrap returns what happened.
+func (l lostAnswer) Unwrap() error { return l.error }
 
 // send sends a request with headers beyond the usual ones.
 func (c *client) send(ctx context.Context, method, path string, body []byte, header http.Header) (*http.Response, error) {

@@ -92,6 +92,9 @@ func (s *Switch) failure(d *device, now relay, err error) error {
 	if errors.Is(err, context.Canceled) {
 		return fmt.Errorf("interrupted: %s may switch all the same. Look again with `smartmeter devices`", name)
 	}
+	if lost, ok := errors.AsType[lostAnswer](err); ok {
+		return errorf(smartmeter.NoAnswer, "the hub had the request, and then its answer was lost (%v): %s may have switched or not. Look again with `smartmeter devices`", lost, name)
+	}
 	code, reason := smartmeter.CodeOf(err), err.Error()
 	switch code {
 	case smartmeter.Conflict:

@@ -3,7 +3,9 @@ package cli_test
 import (
 	"context"
 	"io"
+	"net"
 	"net/http"
+	"syscall"
 	"testing"
 	"testing/synctest"
 
@@ -14,6 +16,19 @@ import (
 func settled(state, watts string) http.HandlerFunc {
 	return answering(200, "application/json",
 		`{"state":"`+state+`","command":{"id":"c7","set":"on","cause":"api","state":"acknowledged","watts":"`+watts+`","reason":""}}`)
+}
+
+// dying is a hub that takes the command, says a little, and is gone.
+func dying(last string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body)
+		conn, _, err := w.(http.Hijacker).Hijack()
+		if err != nil {
+			panic(err)
+		}
+		io.WriteString(conn, last)
+		conn.Close()
+	}
 }
 
 func TestSwitch(t *testing.T) {
@@ -72,6 +87,21 @@ func TestSwitch(t *testing.T) {
 			answering(504, problemJSON, `{"title":"Gateway Timeout","status":504,"state":"unknown","command":{"state":"sent"}}`),
 			[]string{"fridge", "on", "--wait=1s"},
 			result{Stderr: "no answer from Fridge within 1s: it may have switched or not", Code: 5},
+		},
+		"a hub that dies when it has the command": {
+			dying(""),
+			[]string{"fridge", "on"},
+			result{Stderr: "Fridge may have switched or not. Look again with `smartmeter devices`", Code: 5},
+		},
+		"a hub that dies while it answers": {
+			dying("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{"),
+			[]string{"fridge", "on", "--json"},
+			result{Stderr: "Fridge may have switched or not. Look again with `smartmeter devices`", Code: 5},
+		},
+		"a hub that is out of order": {
+			answering(503, problemJSON, `{"detail":"the command did not leave the hub"}`),
+			[]string{"fridge", "on"},
+			result{Stderr: "smartmeter: the command did not leave the hub\n", Code: 6},
 		},
 		"erased meanwhile": {
 			answering(404, problemJSON, `{"detail":"there is no device sim-fridge"}`),
@@ -147,4 +177,24 @@ func TestSwitchInterrupted(t *testing.T) {
 			Stderr: "smartmeter: interrupted: Fridge may switch all the same. Look again with `smartmeter devices`\n", Code: 1,
 		})
 	})
+}
+
+// A hub that is gone before it has the command cannot have obeyed it.
+func TestSwitchAtAHubThatIsGone(t *testing.T) {
+	s, flag := serve(t, hub{devices: household(t), relay: settled("on", "")})
+	s.transport = &goneAfter{next: s.transport, left: 1}
+	check(t, s.run(t, "switch", "fridge", "on", flag), result{Stderr: "cannot reach the hub at", Code: 6})
+}
+
+// goneAfter is a way to a hub that is there for a few requests.
+type goneAfter struct {
+	next http.RoundTripper
+	left int
+}
+
+func (g *goneAfter) RoundTrip(r *http.Request) (*http.Response, error) {
+	if g.left--; g.left < 0 {
+		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
+	}
+	return g.next.RoundTrip(r)
 }
