@@ -19,6 +19,7 @@ const (
 	dayBegin           = smartmeter.Instant(1_795_000_000_000)
 	topicMetrics       = "dev/bench-1/pzem/metrics"
 	topicEnergy        = "dev/bench-1/pzem/energy"
+	topicBacklog       = "dev/bench-1/pzem/backlog"
 	topicHeartbeat     = "dev/bench-1/heartbeat"
 	topicStatus        = "dev/bench-1/status"
 	topicInfo          = "dev/bench-1/info"

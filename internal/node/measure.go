@@ -111,18 +111,12 @@ func (n *Node) meterIs(silent bool, t smartmeter.Millis) {
 	n.pending ^= pendingMeter // back before anyone was told: nothing to tell
 }
 
-// sample numbers and keeps what was read, and publishes it.
+// sample keeps what was read, and publishes it.
 func (n *Node) sample(t smartmeter.Millis, at smartmeter.Instant) {
-	s := n.ring.add()
-	s.Measurement = n.metering.reading
-	s.Boot, s.T, s.At = n.boot, t, at
-	n.metering.latest = *s
-	if !n.connected {
-		return
-	}
-	if !n.link.Publish(n.topics.metrics, wire.AppendMetrics(n.payload[:0], s), 0, false) {
-		n.counts.NotTaken++
-	}
+	s := &n.metering.latest
+	*s = smartmeter.Sample{Measurement: n.metering.reading, Boot: n.boot, T: t, At: at}
+	n.keep(s)
+	n.sendLive(s, t)
 }
 
 // publishEnergy publishes the meter's register in the fielded form.

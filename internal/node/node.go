@@ -11,8 +11,10 @@
 // What it promises:
 //   - A failed or impossible read of the meter publishes nothing, least of all
 //     the value before it. When the meter stays unusable, an event says so.
-//   - Every sample is numbered and stays in memory until the hub has
-//     acknowledged it, the newest [Kept] of them.
+//   - Every sample is numbered and kept until the hub has acknowledged it, in a
+//     [Buffer] that drops the oldest when it is full. What is unacknowledged is
+//     sent again, at a rate that leaves room for what is measured meanwhile. Of
+//     what had to go, the register of each minute is kept for a week.
 //   - The relay moves once per accepted command: never for a retained one, one
 //     that came too late or for another boot, one that came before, and never
 //     for the node's own relay/state.
@@ -21,8 +23,7 @@
 //   - A configuration is refused with a reason if the node cannot honour all of
 //     it, and kept if it is accepted.
 //
-// What it does not do yet, and therefore does not announce: resending samples,
-// leases, cutting off by itself, minimum times between switching. A command or
+// What it does not do yet, and therefore does not announce: leases, cutting off by itself, minimum times between switching. A command or
 // configuration that relies on one of these is refused.
 package node
 
@@ -83,6 +84,12 @@ type Config struct {
 	// default one after every boot.
 	Settings Settings
 
+	// Buffer keeps what the hub has not acknowledged; nil means a Ring.
+	Buffer Buffer
+	// Minutes is for how many minutes the register is remembered beyond what
+	// Buffer holds, 0 for none: see WeekOfMinutes.
+	Minutes int
+
 	// Firmware and Model are for people to read, at most 64 bytes each.
 	Firmware, Model string
 	// WarmUp is for how long values are not believed after the meter was
@@ -110,13 +117,14 @@ type Node struct {
 	connected bool
 	pending   pending
 	metering  metering
-	ring      ring
+	buffer    Buffer
+	out       outbox
 	position  smartmeter.RelayState
 	commands  commandLog
 	counts    Counts
 	trouble   error
 
-	payload [512]byte // where messages are put together
+	payload [7 << 10]byte // where messages are put together, a full backlog too
 }
 
 // schedule is what is due when, in milliseconds since boot.
@@ -126,6 +134,8 @@ type schedule struct {
 	read smartmeter.Millis
 	// retry is when messages that were not taken are offered again.
 	retry smartmeter.Millis
+	// backlog is before when no message of the backlog goes out.
+	backlog smartmeter.Millis
 }
 
 // maxNameLen is how long a text in info may be.
@@ -164,8 +174,13 @@ func New(c Config) (*Node, error) {
 		model:    c.Model,
 		warmUp:   c.WarmUp,
 		topics:   topicsOf(c.Topics, c.ID),
-		ring:     newRing(),
+		buffer:   c.Buffer,
+		out:      outbox{minutes: newMinutes(c.Minutes)},
 	}
+	if n.buffer == nil {
+		n.buffer = new(Ring)
+	}
+	_, n.out.begin = n.buffer.Bounds()
 	n.loadConfig()
 	if err := n.powerUp(); err != nil {
 		return nil, err
@@ -182,6 +197,7 @@ func (n *Node) Step(t smartmeter.Millis, at smartmeter.Instant) smartmeter.Milli
 	if n.connected {
 		n.beat(t)
 		n.publishPending(t)
+		n.sendBacklog(t)
 	}
 	return n.next()
 }
@@ -195,7 +211,7 @@ func (n *Node) next() smartmeter.Millis {
 	if !n.connected {
 		return next
 	}
-	next = min(next, max(n.due.energy, n.due.read), n.due.heartbeat)
+	next = min(next, max(n.due.energy, n.due.read), n.due.heartbeat, n.backlogWake())
 	if n.pending != 0 {
 		next = min(next, n.due.retry)
 	}
@@ -232,20 +248,21 @@ type Counts struct {
 	Retained    uint32 // retained messages, which are never obeyed
 	Undecodable uint32 // messages that nobody can understand
 	NotTaken    uint32 // live samples that found the link full
-	Lost        uint32 // samples overwritten before they were acknowledged
+	Lost        uint32 // samples that had to go before they were acknowledged
 }
 
 // Status returns the present state.
 func (n *Node) Status() Status {
 	counts := n.counts
-	counts.Lost = n.ring.lost
+	counts.Lost = n.out.lost
+	first, next := n.buffer.Bounds()
 	return Status{
 		Connected:      n.connected,
 		Relay:          n.position,
 		Latest:         n.metering.latest,
 		MeterSilent:    n.metering.silent,
 		Config:         n.conf,
-		Unacknowledged: n.ring.len(),
+		Unacknowledged: int(next - first),
 		Counts:         counts,
 		Settings:       n.trouble,
 	}

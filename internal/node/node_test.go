@@ -19,7 +19,7 @@ func TestNodeIntroducesItself(t *testing.T) {
 	l.run(1234).connect()
 	want := []string{
 		"status Online (retained)",
-		`info {"proto":1,"fw":"1.2","model":"bench","boot":"0badcafe","t":1234,"config_rev":0,"caps":["relay"],"channels":1} (retained)`,
+		`info {"proto":1,"fw":"1.2","model":"bench","boot":"0badcafe","t":1234,"config_rev":0,"caps":["backlog","relay"],"channels":1} (retained)`,
 		"relay/state 0 (retained)",
 	}
 	if diff := cmp.Diff(want, texts(l.link.sent)); diff != "" {
@@ -31,7 +31,7 @@ func TestNodeWithoutRelayAnnouncesNone(t *testing.T) {
 	l := newLab(t, func(c *node.Config) { c.Relay = nil }).connect()
 	want := []string{
 		"status Online (retained)",
-		`info {"proto":1,"fw":"1.2","model":"bench","boot":"0badcafe","t":0,"config_rev":0,"caps":[],"channels":1} (retained)`,
+		`info {"proto":1,"fw":"1.2","model":"bench","boot":"0badcafe","t":0,"config_rev":0,"caps":["backlog"],"channels":1} (retained)`,
 	}
 	if diff := cmp.Diff(want, texts(l.link.sent)); diff != "" {
 		t.Errorf("published on connect (-want +got):\n%s", diff)
@@ -102,7 +102,7 @@ func TestNodeGoesOnWithoutItsBroker(t *testing.T) {
 	if last := samples[len(samples)-1]; last.Seq != 26 || last.First != 1 {
 		t.Errorf("after the outage comes sample %d with first %d, want 26 and 1", last.Seq, last.First)
 	}
-	want := []string{"status Online (retained)", "info", "relay/state 0 (retained)", "pzem/energy", "heartbeat Alive", "pzem/metrics"}
+	want := []string{"status Online (retained)", "info", "relay/state 0 (retained)", "pzem/energy", "heartbeat Alive", "pzem/backlog", "pzem/metrics"}
 	checkPrefixes(t, texts(l.link.sent[heard:]), want)
 }
 

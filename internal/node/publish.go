@@ -8,7 +8,7 @@ import (
 // topics are the node's own, spelled once.
 type topics struct {
 	status, heartbeat, info  string
-	metrics, energy          string
+	metrics, energy, backlog string
 	relayState, relayAck     string
 	configAck, event         string
 	commands, config, legacy string
@@ -24,6 +24,7 @@ func topicsOf(spelling wire.Topics, id smartmeter.NodeID) topics {
 		info:            of(wire.KindInfo),
 		metrics:         of(wire.KindMetrics),
 		energy:          of(wire.KindEnergy),
+		backlog:         of(wire.KindBacklog),
 		relayState:      of(wire.KindRelayState),
 		relayAck:        of(wire.KindRelayAck),
 		configAck:       of(wire.KindConfigAck),
@@ -69,6 +70,10 @@ func (n *Node) Connected(t smartmeter.Millis) {
 		n.pending |= pendingMeter // who listens now may not have heard
 	}
 	n.due.energy, n.due.heartbeat = t, t
+	_, kept := n.buffer.Bounds()
+	n.rewind(t, kept)
+	n.out.patience = resendAfter
+	n.due.backlog = t + backlogPause // by then the hub may have said what it has
 	n.publishPending(t)
 }
 
@@ -125,17 +130,22 @@ func (n *Node) publish(what pending, t smartmeter.Millis) bool {
 
 // info is how the node introduces itself.
 func (n *Node) info(t smartmeter.Millis) wire.Info {
-	info := wire.Info{
+	return wire.Info{
 		Proto:     wire.Protocol,
 		Firmware:  n.firmware,
 		Model:     n.model,
 		Boot:      n.boot,
 		T:         t,
 		ConfigRev: n.conf.Rev,
+		Caps:      n.caps(),
 		Channels:  1,
 	}
-	if n.relay != nil {
-		info.Caps = []wire.Capability{wire.CapRelay}
+}
+
+// caps returns what the node announces: what it honours.
+func (n *Node) caps() []wire.Capability {
+	if n.relay == nil {
+		return []wire.Capability{wire.CapBacklog}
 	}
-	return info
+	return []wire.Capability{wire.CapBacklog, wire.CapRelay}
 }

@@ -29,21 +29,12 @@ func (n *Node) Receive(t smartmeter.Millis, topic string, payload []byte, retain
 	case wire.KindLegacyConfig:
 		err = n.receiveLegacyConfig(t, payload)
 	case wire.KindAck:
-		err = n.receiveAck(payload)
+		err = n.receiveAck(t, payload)
 	default: // a lease or a reset: the node announces neither
 	}
 	if err != nil {
 		n.counts.Undecodable++
 	}
-}
-
-// receiveAck forgets samples that are durable at the hub.
-func (n *Node) receiveAck(payload []byte) error {
-	ack, err := wire.DecodeAck(payload)
-	if err == nil && ack.Boot == n.boot {
-		n.ring.acknowledge(ack.Seq)
-	}
-	return err
 }
 
 // shorten cuts a reason to what the contract allows.
