@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,6 +33,11 @@ func (demoCommand) Help() string {
 broker as in earnest. It is open to whoever is on this machine, and to nobody
 else. The days before the start are filled in while you watch. Ctrl-C ends it and
 leaves nothing behind.`
+}
+
+// Validate refuses flags that cannot be obeyed.
+func (c *demoCommand) Validate() error {
+	return cmp.Or(checkDevices(c.Devices, 0), checkAddress("--http", c.HTTP), checkAddress("--mqtt", c.MQTT))
 }
 
 // demoInterval is how often the demo's nodes publish: a person is watching.

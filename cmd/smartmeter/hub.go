@@ -39,15 +39,19 @@ When it serves, it prints one line: ready http=ADDR mqtt=ADDR, and no mqtt with
 --broker.`
 }
 
-// Validate refuses flags that contradict each other.
+// Validate refuses flags that cannot be obeyed, or contradict each other.
 func (c *hubCommand) Validate() error {
 	switch {
+	case c.Data == "":
+		return errors.New("--data is empty: name the directory for the history, like ./data")
 	case c.Broker != "" && c.MQTT != "":
 		return errors.New("--mqtt is the address of the broker inside, and --broker takes its place: give one of them")
 	case c.Broker == "" && c.BrokerUsername+c.BrokerPassword+c.BrokerCA != "":
 		return errors.New("--broker-username, --broker-password and --broker-ca are for another broker: name it with --broker")
+	case c.MQTT != "":
+		return cmp.Or(checkAddress("--http", c.HTTP), checkAddress("--mqtt", c.MQTT))
 	}
-	return nil
+	return checkAddress("--http", c.HTTP)
 }
 
 // Run serves until the program is asked to stop.

@@ -1,7 +1,7 @@
 package main
 
 import (
-	"errors"
+	"cmp"
 	"fmt"
 	"os"
 	"time"
@@ -28,6 +28,11 @@ type simCommand struct {
 func (simCommand) Help() string {
 	return `The nodes are the real node code, on simulated meters that speak real frames.
 The broker may be the hub's or any other.`
+}
+
+// Validate refuses flags that cannot be obeyed.
+func (c *simCommand) Validate() error {
+	return cmp.Or(checkDevices(c.Devices, 1), checkInterval(c.Interval), checkFielded(c.Fielded, c.House.size(c.Devices)))
 }
 
 // Run plays until the program is asked to stop.
@@ -79,9 +84,6 @@ func (f *houseFile) size(asked *int) int {
 
 // newHouse builds a simulated house, its nodes connected as real ones are.
 func newHouse(c sim.Config, broker nodehost.Broker) (*sim.House, error) {
-	if c.Devices == 0 {
-		return nil, errors.New("--devices 0: a house has one appliance at least")
-	}
 	c.Start = time.Now()
 	c.Connect = func(p sim.Peer) (sim.Link, error) { return nodehost.Connect(broker, p) }
 	return sim.New(c)
