@@ -39,7 +39,7 @@ func (b *Broker) allowed(who Identity, access Access, topic string, retain bool,
 // by calling them here and now.
 func (b *Broker) route(m Message) {
 	found := matchesPool.Get().(*matches)
-	if !b.topics.publish(&m, found) {
+	if !b.topics.publish(m, found) {
 		b.counters.dropped[DropRetainedFull].Add(1)
 	}
 	if len(found.handlers) > 0 {

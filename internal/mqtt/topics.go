@@ -24,19 +24,22 @@ type topics struct {
 // publish keeps m if it asks for that, queues it for the sessions concerned,
 // and adds the handlers concerned to found. It reports whether m was kept if
 // it was to be.
-func (t *topics) publish(m *Message, found *matches) (kept bool) {
-	kept = true
+func (t *topics) publish(m Message, found *matches) (kept bool) {
 	if m.Retain {
 		t.mu.Lock()
 		defer t.mu.Unlock()
-		kept = t.retained.put(m, t.limits)
 	} else {
 		t.mu.RLock()
 		defer t.mu.RUnlock()
 	}
 	t.tree.match(m.Topic, found)
+	if !m.Retain && len(found.sessions) == 0 {
+		return true // what nodes say is mostly for handlers alone, and leaves nothing behind
+	}
+	shared := new(m)
+	kept = !m.Retain || t.retained.put(shared, t.limits)
 	for s, qos := range found.sessions {
-		s.deliver(m, min(qos, m.QoS))
+		s.deliver(shared, min(qos, m.QoS))
 	}
 	return kept
 }
