@@ -121,7 +121,7 @@ func (h *Hub) EraseDevice(ctx context.Context, id smartmeter.DeviceID) error {
 	}
 	delete(h.devices, id)
 	delete(c.node.channels, c.device.Channel) // the node stays: what it is does not change
-	h.events.forget(id)
+	h.events.forget(c)
 	h.events.publish(smartmeter.EventReset, c.status(), nil)
 	return nil
 }

@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -14,39 +15,47 @@ const (
 	watcherQueue = 512
 	// readingGap keeps one device from showing more than four readings a second.
 	readingGap = 250 * time.Millisecond
+	// readingBeat is how often those that wait for that are looked through.
+	readingBeat = 50 * time.Millisecond
 	// maxWatchers bounds what strangers can make the hub hold open: a household's
 	// pages, and a few scripts.
 	maxWatchers = 100
 )
 
 // eventLog numbers events, keeps the last ones and hands them to watchers.
+//
+// Readings come far more often than all else, so they are held back: a device's
+// to its pace, with one timer for all devices, and all of them as long as nobody
+// watches. Whoever comes next gets the newest of each device first.
 type eventLog struct {
-	mu       sync.Mutex
+	// mu is the hub's, since an event tells of the live picture.
+	mu       *sync.Mutex
 	next     int64
 	kept     []*smartmeter.Event // a ring: kept[id % eventsKept]
 	first    int64               // oldest id still kept
 	watchers map[*Watcher]struct{}
-	readings map[smartmeter.DeviceID]*readingPace
+	waiting  []*channel // whose newest reading is held back
+	beating  bool       // a timer runs that looks through them
 	closed   bool
 }
 
-// readingPace holds back the readings of one device.
+// readingPace holds back the readings of one channel.
 type readingPace struct {
-	last    time.Time
-	waiting *smartmeter.DeviceStatus // the newest, while a timer runs
+	last  time.Time // when one was published
+	waits bool      // the newest one was not
 }
 
 // newEventLog numbers events from the time of its start in microseconds, so
 // that ids grow across restarts and an id of an earlier run is never taken for
 // one of this. JavaScript keeps such integers exactly.
-func newEventLog(start time.Time) *eventLog {
+func newEventLog(mu *sync.Mutex, start time.Time) *eventLog {
 	first := start.UnixMicro()
 	return &eventLog{
+		mu:       mu,
 		next:     first,
 		first:    first,
 		kept:     make([]*smartmeter.Event, eventsKept),
 		watchers: make(map[*Watcher]struct{}),
-		readings: make(map[smartmeter.DeviceID]*readingPace),
 	}
 }
 
@@ -84,7 +93,11 @@ func (l *eventLog) watch(after int64) (*Watcher, bool, error) {
 	if len(l.watchers) >= maxWatchers {
 		return nil, false, errTooManyWatchers
 	}
-	resumed := after >= l.first-1 && after < l.next && after != 0
+	known := after != 0 && after < l.next
+	if len(l.watchers) == 0 {
+		l.release(time.Now(), 0)
+	}
+	resumed := known && after >= l.first-1
 	missed := int64(0)
 	if resumed {
 		missed = l.next - 1 - after
@@ -102,53 +115,69 @@ func (l *eventLog) watch(after int64) (*Watcher, bool, error) {
 	return w, resumed, nil
 }
 
-// publish numbers an event and hands it to every watcher that keeps up.
+// publish numbers an event and hands it to every watcher that keeps up. The
+// caller holds mu.
 func (l *eventLog) publish(kind smartmeter.EventKind, s smartmeter.DeviceStatus, c *smartmeter.Command) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	l.append(smartmeter.Event{Kind: kind, Device: s.ID, Status: s, Command: c})
 }
 
-// publishReading publishes a device's newest reading, at most every readingGap:
-// the first at once, what follows within the gap as one at its end.
-func (l *eventLog) publishReading(s smartmeter.DeviceStatus) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	pace := l.readings[s.ID]
-	if pace == nil {
-		pace = &readingPace{}
-		l.readings[s.ID] = pace
+// publishReading publishes a channel's newest reading, at most every readingGap:
+// the first at once, what follows within the gap as one after its end. The
+// caller holds mu.
+func (l *eventLog) publishReading(c *channel) {
+	if c.pace.waits {
+		return // and will be published as it is then
 	}
-	now := time.Now()
-	switch gap := readingGap - now.Sub(pace.last); {
-	case pace.waiting != nil:
-		pace.waiting = &s
-	case gap > 0:
-		pace.waiting = &s
-		time.AfterFunc(gap, func() { l.release(s.ID, pace) })
-	default:
-		pace.last = now
-		l.append(smartmeter.Event{Kind: smartmeter.EventReading, Device: s.ID, Status: s})
+	if len(l.watchers) > 0 {
+		if now := time.Now(); now.Sub(c.pace.last) >= readingGap {
+			l.appendReading(c, now)
+			return
+		}
+	}
+	c.pace.waits = true
+	l.waiting = append(l.waiting, c)
+	l.keepBeat()
+}
+
+func (l *eventLog) appendReading(c *channel, now time.Time) {
+	c.pace = readingPace{last: now}
+	l.publish(smartmeter.EventReading, c.status(), nil)
+}
+
+// keepBeat has beat called while somebody watches and a reading waits. The
+// caller holds mu.
+func (l *eventLog) keepBeat() {
+	if !l.beating && len(l.watchers) > 0 && len(l.waiting) > 0 {
+		l.beating = true
+		time.AfterFunc(readingBeat, l.beat)
 	}
 }
 
-// release publishes the reading that waited.
-func (l *eventLog) release(id smartmeter.DeviceID, pace *readingPace) {
+func (l *eventLog) beat() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.readings[id] != pace {
-		return // the device was erased meanwhile
+	l.beating = false
+	if len(l.watchers) > 0 {
+		l.release(time.Now(), readingGap)
+		l.keepBeat()
 	}
-	s := *pace.waiting
-	pace.waiting, pace.last = nil, time.Now()
-	l.append(smartmeter.Event{Kind: smartmeter.EventReading, Device: s.ID, Status: s})
 }
 
-// forget drops the pace of an erased device.
-func (l *eventLog) forget(id smartmeter.DeviceID) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	delete(l.readings, id)
+// release publishes the readings of channels that published none for gap. The
+// caller holds mu.
+func (l *eventLog) release(now time.Time, gap time.Duration) {
+	l.waiting = slices.DeleteFunc(l.waiting, func(c *channel) bool {
+		due := now.Sub(c.pace.last) >= gap
+		if due {
+			l.appendReading(c, now)
+		}
+		return due
+	})
+}
+
+// forget drops what waits of an erased device. The caller holds mu.
+func (l *eventLog) forget(c *channel) {
+	l.waiting = slices.DeleteFunc(l.waiting, func(other *channel) bool { return other == c })
 }
 
 // append numbers and keeps e and hands it out. The caller holds mu.

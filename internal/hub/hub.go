@@ -132,12 +132,12 @@ func New(ctx context.Context, cfg Config) (*Hub, error) {
 		topics:   cfg.Topics,
 		describe: cfg.Describe,
 		log:      cfg.Logger,
-		events:   newEventLog(time.Now()),
 		began:    wholeMillisecond(time.Now()),
 		refused:  newRefusals(cfg.Logger),
 		nodes:    make(map[smartmeter.NodeID]*node),
 		devices:  make(map[smartmeter.DeviceID]*channel),
 	}
+	h.events = newEventLog(&h.mu, time.Now())
 	if h.describe == nil {
 		h.describe = func(smartmeter.DeviceID) (d smartmeter.Device, ok bool) { return d, false }
 	}

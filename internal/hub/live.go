@@ -33,6 +33,7 @@ type channel struct {
 	erasing bool // nothing more is taken
 	latest  *smartmeter.Reading
 	verdict verdict
+	pace    readingPace
 	// lastPower is when power was last measured, interval how long after the
 	// time before that.
 	lastPower smartmeter.Instant
@@ -137,7 +138,7 @@ func (h *Hub) show(c *channel, r smartmeter.Reading) {
 		c.lastPower = r.At
 	}
 	h.judgeWatts(c, r)
-	h.events.publishReading(c.status())
+	h.events.publishReading(c)
 }
 
 // status returns all that is known of a device now.
