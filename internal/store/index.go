@@ -214,7 +214,12 @@ func (x *index) migrate(ctx context.Context) error {
 	if err := missing(conn); err != nil {
 		return err
 	}
-	return emptyLog(conn)
+	err = emptyLog(conn)
+	x.unclean = errors.Is(err, errNotYetScrubbed)
+	if x.unclean {
+		return nil // somebody looks into the database; a later apply does it
+	}
+	return err
 }
 
 // indexSchema reads the numbered migrations, which are only ever added to.

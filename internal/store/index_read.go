@@ -7,6 +7,7 @@ import (
 	"iter"
 
 	"github.com/iot-smart-meter/smartmeter"
+	"github.com/iot-smart-meter/smartmeter/internal/archive"
 	"github.com/iot-smart-meter/smartmeter/internal/chunk"
 	"zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitex"
@@ -15,15 +16,21 @@ import (
 // errEnough ends a query whose reader has seen enough.
 var errEnough = errors.New("enough")
 
-// query calls row for each row.
+// query calls row for each row. The statement is prepared once for each
+// connection, and reset also if row panics.
 func (x *index) query(ctx context.Context, query string, args []any, row func(*sqlite.Stmt) error) error {
 	conn, err := x.reader.Take(ctx)
 	if err != nil {
-		return err
+		return because(ctx, err)
 	}
 	defer x.reader.Put(conn)
-	err = sqlitex.Execute(conn, query, &sqlitex.ExecOptions{Args: args, ResultFunc: row})
-	return because(ctx, err)
+	stmt, err := conn.Prepare(query)
+	if err != nil {
+		return because(ctx, err)
+	}
+	defer stmt.Reset()
+	// Execute finds stmt among those that are prepared.
+	return because(ctx, sqlitex.Execute(conn, query, &sqlitex.ExecOptions{Args: args, ResultFunc: row}))
 }
 
 // eachRow yields what scan makes of each row.
@@ -217,11 +224,11 @@ func (x *index) settings(ctx context.Context) (map[string]string, error) {
 	return all, nil
 }
 
-// marks returns up to which length each monthly file is reflected here.
-func (x *index) marks(ctx context.Context) (map[string]int64, error) {
-	all := make(map[string]int64)
-	err := x.query(ctx, `SELECT file, length FROM mark`, nil, func(stmt *sqlite.Stmt) error {
-		all[stmt.ColumnText(0)] = stmt.ColumnInt64(1)
+// marks returns up to where each monthly file is reflected here.
+func (x *index) marks(ctx context.Context) (archive.Marks, error) {
+	all := make(archive.Marks)
+	err := x.query(ctx, `SELECT file, id, "end" FROM mark`, nil, func(stmt *sqlite.Stmt) error {
+		all[stmt.ColumnText(0)] = archive.Mark{ID: uint64(stmt.ColumnInt64(1)), End: stmt.ColumnInt64(2)}
 		return nil
 	})
 	if err != nil {

@@ -2,9 +2,11 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/iot-smart-meter/smartmeter"
+	"github.com/iot-smart-meter/smartmeter/internal/archive"
 	"zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitex"
 )
@@ -29,9 +31,9 @@ type indexChange struct {
 	devices  []smartmeter.Device
 	commands []smartmeter.Command
 	settings map[string]string
-	// marks replaces all of them, unless it is nil: up to which length each
-	// monthly file is reflected in the index.
-	marks map[string]int64
+	// marks replaces all of them, unless it is nil: up to where each monthly file
+	// is reflected in the index.
+	marks archive.Marks
 	// applied is the log's position up to which it is reflected in the index;
 	// 0 leaves it.
 	applied uint64
@@ -50,7 +52,7 @@ type erasure struct {
 func (x *index) apply(ctx context.Context, c indexChange) error {
 	conn, err := x.writer.Take(ctx)
 	if err != nil {
-		return fmt.Errorf("write to the index: %w", err)
+		return fmt.Errorf("write to the index: %w", because(ctx, err))
 	}
 	defer x.writer.Put(conn)
 	if err := transact(conn, c); err != nil {
@@ -228,8 +230,8 @@ func (t indexWriter) putMarks(c indexChange) error {
 	if err := t.do(`DELETE FROM mark`); err != nil {
 		return err
 	}
-	for file, length := range c.marks {
-		if err := t.do(`INSERT INTO mark (file, length) VALUES (?, ?)`, file, length); err != nil {
+	for file, mark := range c.marks {
+		if err := t.do(`INSERT INTO mark (file, id, "end") VALUES (?, ?, ?)`, file, int64(mark.ID), mark.End); err != nil {
 			return fmt.Errorf("mark of %s: %w", file, err)
 		}
 	}
@@ -265,25 +267,43 @@ func (t indexWriter) drop(c indexChange) error {
 	return nil
 }
 
-// erase deletes what c erases. The channel takes chunks, sums, boots and its
+// erase deletes what c erases. A channel takes its chunks, sums, boots and
 // latest reading with it.
 func (t indexWriter) erase(c indexChange) error {
 	for _, e := range c.erased {
-		for _, statement := range []struct {
-			query string
-			args  []any
-		}{
-			{`DELETE FROM change WHERE kind IN ('chunk', 'sums')
-				AND key GLOB (SELECT lower(hex(uid)) || '/*' FROM channel WHERE node = ? AND channel = ?)`, []any{e.node, e.channel}},
-			{`DELETE FROM change WHERE kind = 'command' AND key IN (SELECT id FROM command WHERE device = ?)`, []any{e.device}},
-			{`DELETE FROM channel WHERE node = ? AND channel = ?`, []any{e.node, e.channel}},
-			{`DELETE FROM command WHERE device = ?`, []any{e.device}},
-			{`DELETE FROM device WHERE id = ?`, []any{e.device}},
-		} {
-			if err := t.do(statement.query, statement.args...); err != nil {
-				return fmt.Errorf("erase %s: %w", e.device, err)
-			}
+		if err := errors.Join(t.eraseOld(e), t.eraseChannel(e), t.eraseDevice(e)); err != nil {
+			return fmt.Errorf("erase %s: %w", e.device, err)
 		}
 	}
 	return nil
+}
+
+func (t indexWriter) eraseChannel(e erasure) error {
+	if err := t.do(`
+		DELETE FROM change WHERE kind IN ('chunk', 'sums')
+		AND key GLOB (SELECT lower(hex(uid)) || '/*' FROM channel WHERE node = ? AND channel = ?)`, e.node, e.channel); err != nil {
+		return err
+	}
+	return t.do(`DELETE FROM channel WHERE node = ? AND channel = ?`, e.node, e.channel)
+}
+
+func (t indexWriter) eraseDevice(e erasure) error {
+	if err := t.do(`
+		DELETE FROM change WHERE kind = 'command'
+		AND key IN (SELECT id FROM command WHERE device = ?)`, e.device); err != nil {
+		return err
+	}
+	if err := t.do(`DELETE FROM command WHERE device = ?`, e.device); err != nil {
+		return err
+	}
+	return t.do(`DELETE FROM device WHERE id = ?`, e.device)
+}
+
+// eraseOld deletes a channel's readings of the first form, where it is still there.
+func (t indexWriter) eraseOld(e erasure) error {
+	old, err := number(t.conn, `SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'reading'`)
+	if err != nil || old == 0 {
+		return err
+	}
+	return t.do(`DELETE FROM reading WHERE channel = (SELECT key FROM channel WHERE node = ? AND channel = ?)`, e.node, e.channel)
 }

@@ -1,242 +1,305 @@
 package store
 
 import (
+	"bytes"
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"iter"
-	"time"
+	"maps"
+	"slices"
 
 	"github.com/iot-smart-meter/smartmeter"
-	"zombiezen.com/go/sqlite"
-	"zombiezen.com/go/sqlite/sqlitex"
+	"github.com/iot-smart-meter/smartmeter/internal/archive"
+	"github.com/iot-smart-meter/smartmeter/internal/chunk"
+	"github.com/iot-smart-meter/smartmeter/internal/rollup"
 )
 
-const readingColumns = `at, boot, seq, timing, voltage, current, power, energy, frequency, power_factor`
-
-// Readings yields a channel's readings with from <= At < to, oldest first.
-func (s *Store) Readings(ctx context.Context, node smartmeter.NodeID, channel uint8, from, to smartmeter.Instant) iter.Seq2[smartmeter.Reading, error] {
+// Readings yields a channel's readings with from <= At < to, oldest first. It
+// holds a day in memory at a time.
+func (s *Store) Readings(ctx context.Context, node smartmeter.NodeID, ch uint8, from, to smartmeter.Instant) iter.Seq2[smartmeter.Reading, error] {
 	return func(yield func(smartmeter.Reading, error) bool) {
-		conn, err := s.take(ctx)
+		days, err := s.days(ctx, channelID{node, ch}, from, to)
 		if err != nil {
 			yield(smartmeter.Reading{}, err)
 			return
 		}
-		defer s.pool.Put(conn)
-		key, err := findChannel(conn, channelID{node, channel})
-		if err != nil {
-			yield(smartmeter.Reading{}, err)
-			return
-		}
-		stmt, err := conn.Prepare(`SELECT ` + readingColumns + ` FROM reading WHERE channel = ? AND at >= ? AND at < ? ORDER BY at, boot, seq`)
-		if err != nil {
-			yield(smartmeter.Reading{}, err)
-			return
-		}
-		defer stmt.Reset()
-		stmt.BindInt64(1, key)
-		stmt.BindInt64(2, int64(from))
-		stmt.BindInt64(3, int64(to))
-		for {
-			row, err := stmt.Step()
+		var r dayReader
+		for _, day := range days {
+			readings, err := r.read(ctx, s, day)
 			if err != nil {
-				yield(smartmeter.Reading{}, fmt.Errorf("read readings: %w", err))
+				yield(smartmeter.Reading{}, err)
 				return
 			}
-			if !row || !yield(scanReading(stmt, channelID{node, channel}), nil) {
-				return
+			for _, reading := range within(readings, from, to) {
+				if !yield(reading, nil) {
+					return
+				}
 			}
 		}
 	}
 }
 
-// latestDepth is how many readings are gathered into the latest one: enough
-// for the fielded sketch, which sends its energy with every twelfth.
-const latestDepth = 32
+// Buckets yields what a channel measured of the wanted quantities with
+// from <= At < to, in steps of width, oldest first. Days that are sealed and
+// wanted whole are answered from their sums.
+func (s *Store) Buckets(ctx context.Context, node smartmeter.NodeID, ch uint8, want smartmeter.Quantities, from, to smartmeter.Instant, width smartmeter.Millis) iter.Seq2[smartmeter.Bucket, error] {
+	return func(yield func(smartmeter.Bucket, error) bool) {
+		days, err := s.days(ctx, channelID{node, ch}, from, to)
+		if err != nil {
+			yield(smartmeter.Bucket{}, err)
+			return
+		}
+		sums, err := s.sums(ctx, days, width)
+		if err != nil {
+			yield(smartmeter.Bucket{}, err)
+			return
+		}
+		a := adder{store: s, want: want, from: from, to: to, width: width, sums: sums}
+		for _, day := range days {
+			buckets, err := a.add(ctx, day)
+			if err != nil {
+				yield(smartmeter.Bucket{}, err)
+				return
+			}
+			for _, b := range buckets {
+				if !yield(b, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// aDay is where a channel's day lies: in the monthly files, in memory, or in
+// both.
+type aDay struct {
+	channel *channel
+	day     chunk.Day
+	sealed  []chunkRow // newest version first
+	open    openPart
+}
+
+// days returns the days with readings between two instants, oldest first. What
+// is in memory is looked up first: a day that is sealed meanwhile is then seen
+// twice rather than not at all, and each reading counts once.
+func (s *Store) days(ctx context.Context, id channelID, from, to smartmeter.Instant) ([]aDay, error) {
+	if from >= to {
+		return nil, nil
+	}
+	first, end := chunk.DayOf(max(from, 0)), chunk.DayOf(min(to, lastInstant)-1)+1
+	found := make(map[chunk.Day]*aDay)
+	s.mu.Lock()
+	c := s.channels[id]
+	if c != nil {
+		for day, d := range c.days {
+			if day >= first && day < end {
+				found[day] = &aDay{channel: c, day: day, open: s.part(c, day, d)}
+			}
+		}
+	}
+	s.mu.Unlock()
+	if c == nil {
+		return nil, nil
+	}
+	for row, err := range s.index.chunks(ctx, c.key, first, end) {
+		if err != nil {
+			return nil, err
+		}
+		if found[row.day] == nil {
+			found[row.day] = &aDay{channel: c, day: row.day}
+		}
+		found[row.day].sealed = append(found[row.day].sealed, row)
+	}
+	days := make([]aDay, 0, len(found))
+	for _, day := range slices.SortedFunc(maps.Values(found), func(x, y *aDay) int { return cmp.Compare(x.day, y.day) }) {
+		days = append(days, *day)
+	}
+	return days, nil
+}
+
+// dayReader reads days, one after the other, into the same memory.
+type dayReader struct {
+	decoder  chunk.Decoder
+	packed   []byte
+	readings []smartmeter.Reading
+}
+
+// read returns a day's readings, valid until the next call.
+func (r *dayReader) read(ctx context.Context, s *Store, day aDay) ([]smartmeter.Reading, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	var err error
+	r.readings = r.readings[:0]
+	for _, row := range day.sealed {
+		if r.readings, err = r.readSealed(s, row); err == nil {
+			break
+		}
+		s.log.Error("a sealed day cannot be read; an earlier version of it may do", "node", day.channel.id.node, "day", row.day, "version", row.version, "err", err)
+		err = nil
+	}
+	if r.readings, err = day.open.appendTo(r.readings, &r.decoder); err != nil {
+		return nil, err
+	}
+	r.readings = inOrder(r.readings)
+	for i := range r.readings {
+		r.readings[i].Node, r.readings[i].Channel = day.channel.id.node, day.channel.id.channel
+	}
+	return r.readings, nil
+}
+
+func (r *dayReader) readSealed(s *Store, row chunkRow) (readings []smartmeter.Reading, err error) {
+	if _, r.packed, err = s.archive.Read(row.place.archived(), r.packed); err != nil {
+		return r.readings[:0], err
+	}
+	_, readings, err = r.decoder.Decode(r.packed, r.readings[:0])
+	return readings, err
+}
+
+// readSealed returns the newest version of a sealed day that can be read, and
+// the highest version there is; version 0 if there is none.
+func (s *Store) readSealed(ctx context.Context, c *channel, day chunk.Day, dec *chunk.Decoder) (known chunkRow, readings []smartmeter.Reading, err error) {
+	for row, err := range s.index.chunks(ctx, c.key, day, day+1) {
+		if err != nil {
+			return known, nil, err
+		}
+		highest := max(known.version, row.version)
+		_, packed, err := s.archive.Read(row.place.archived(), nil)
+		if err == nil {
+			_, readings, err = dec.Decode(packed, nil)
+		}
+		if err == nil {
+			row.version = highest
+			return row, readings, nil
+		}
+		if !errors.Is(err, archive.ErrDamaged) && !errors.Is(err, archive.ErrMissing) && !errors.Is(err, chunk.ErrCorrupt) {
+			return known, nil, err // it may be there another time
+		}
+		known = chunkRow{version: highest}
+	}
+	return known, nil, nil
+}
+
+// sums returns the packed sums of the days, where they answer.
+func (s *Store) sums(ctx context.Context, days []aDay, width smartmeter.Millis) (map[chunk.Day][]byte, error) {
+	sums := make(map[chunk.Day][]byte)
+	if len(days) < 2 || width%rollup.Quarter != 0 {
+		return sums, nil
+	}
+	for row, err := range s.index.sums(ctx, days[0].channel.key, days[0].day, days[len(days)-1].day+1) {
+		if err != nil {
+			return nil, err
+		}
+		sums[row.day] = bytes.Clone(row.packed)
+	}
+	return sums, nil
+}
+
+// adder answers with buckets, a day at a time.
+type adder struct {
+	store    *Store
+	want     smartmeter.Quantities
+	from, to smartmeter.Instant
+	width    smartmeter.Millis
+	sums     map[chunk.Day][]byte
+
+	reader  dayReader
+	folder  *rollup.Folder
+	kept    []smartmeter.Bucket
+	buckets []smartmeter.Bucket
+}
+
+// add returns a day's buckets, valid until the next call.
+func (a *adder) add(ctx context.Context, day aDay) ([]smartmeter.Bucket, error) {
+	packed, known := a.sums[day.day]
+	begin := day.day.Midnight()
+	whole := a.from <= begin && begin+smartmeter.Instant(rollup.Day) <= a.to
+	if known && whole && day.open.channel == nil {
+		if buckets, err := a.unpack(packed); err == nil {
+			return buckets, nil
+		}
+		// They are summed up anew.
+	}
+	readings, err := a.reader.read(ctx, a.store, day)
+	if err != nil {
+		return nil, err
+	}
+	if a.folder == nil {
+		a.folder = rollup.NewFolder(a.want, a.width)
+	}
+	a.folder.Reset()
+	readings = within(readings, a.from, a.to)
+	for i := range readings {
+		a.folder.Add(&readings[i])
+	}
+	a.buckets = a.folder.AppendBuckets(a.buckets[:0], a.to)
+	return a.buckets, nil
+}
+
+func (a *adder) unpack(packed []byte) ([]smartmeter.Bucket, error) {
+	kept := rollup.Quarter
+	if a.width%rollup.Hour == 0 {
+		kept = rollup.Hour
+	}
+	var err error
+	if a.kept, err = rollup.AppendBuckets(a.kept[:0], packed, a.want, kept); err != nil || kept == a.width {
+		return a.kept, err
+	}
+	a.buckets = rollup.Compose(a.buckets[:0], a.kept, a.width)
+	return a.buckets, nil
+}
+
+// within returns those of readings, which are in order, with from <= At < to.
+func within(readings []smartmeter.Reading, from, to smartmeter.Instant) []smartmeter.Reading {
+	at := func(r smartmeter.Reading, at smartmeter.Instant) int { return cmp.Compare(r.At, at) }
+	i, _ := slices.BinarySearchFunc(readings, from, at)
+	j, _ := slices.BinarySearchFunc(readings, to, at)
+	return readings[i:j]
+}
 
 // Latest returns the newest reading of every channel, as smartmeter.Reading.After
-// says.
-func (s *Store) Latest(ctx context.Context) ([]smartmeter.Reading, error) {
-	conn, err := s.take(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer s.pool.Put(conn)
+// puts it together.
+func (s *Store) Latest(context.Context) ([]smartmeter.Reading, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	var all []smartmeter.Reading
-	err = sqlitex.Execute(conn, `SELECT key, node, channel FROM channel ORDER BY key`, &sqlitex.ExecOptions{
-		ResultFunc: func(stmt *sqlite.Stmt) error {
-			id := channelID{smartmeter.NodeID(stmt.ColumnText(1)), uint8(stmt.ColumnInt(2))}
-			latest, err := latestOf(conn, id, stmt.ColumnInt64(0))
-			if latest != nil {
-				all = append(all, *latest)
-			}
-			return err
-		},
-	})
-	return all, err
-}
-
-func latestOf(conn *sqlite.Conn, id channelID, key int64) (latest *smartmeter.Reading, err error) {
-	const newest = `SELECT ` + readingColumns + ` FROM reading WHERE channel = ? ORDER BY at DESC, boot DESC, seq DESC LIMIT ?`
-	err = sqlitex.Execute(conn, `SELECT * FROM (`+newest+`) ORDER BY at, boot, seq`, &sqlitex.ExecOptions{
-		Args: []any{key, latestDepth},
-		ResultFunc: func(stmt *sqlite.Stmt) error {
-			r := scanReading(stmt, id).After(latest)
-			latest = &r
-			return nil
-		},
-	})
-	return latest, err
-}
-
-// Devices returns all devices.
-func (s *Store) Devices(ctx context.Context) ([]smartmeter.Device, error) {
-	conn, err := s.take(ctx)
-	if err != nil {
-		return nil, err
+	for _, c := range s.channels {
+		if c.latest != nil {
+			all = append(all, *c.latest)
+		}
 	}
-	defer s.pool.Put(conn)
-	var all []smartmeter.Device
-	err = sqlitex.Execute(conn, `SELECT id, name, room, kind, node, channel, parent FROM device ORDER BY id`, &sqlitex.ExecOptions{
-		ResultFunc: func(stmt *sqlite.Stmt) error {
-			all = append(all, smartmeter.Device{
-				ID:      smartmeter.DeviceID(stmt.ColumnText(0)),
-				Name:    stmt.ColumnText(1),
-				Room:    stmt.ColumnText(2),
-				Kind:    smartmeter.LoadKind(stmt.ColumnText(3)),
-				Node:    smartmeter.NodeID(stmt.ColumnText(4)),
-				Channel: uint8(stmt.ColumnInt(5)),
-				Parent:  smartmeter.DeviceID(stmt.ColumnText(6)),
-			})
-			return nil
-		},
-	})
-	return all, err
+	return all, nil
+}
+
+// Devices returns all devices, by id.
+func (s *Store) Devices(context.Context) ([]smartmeter.Device, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.SortedFunc(maps.Values(s.devices), func(x, y smartmeter.Device) int { return cmp.Compare(x.ID, y.ID) }), nil
 }
 
 // Commands returns a device's newest commands, newest first.
 func (s *Store) Commands(ctx context.Context, device smartmeter.DeviceID, limit int) ([]smartmeter.Command, error) {
-	conn, err := s.take(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer s.pool.Put(conn)
-	var all []smartmeter.Command
-	err = sqlitex.Execute(conn, `SELECT id, device, "on", cause, asked_at, state, watts, reason FROM command WHERE device = ? ORDER BY asked_at DESC, rowid DESC LIMIT ?`, &sqlitex.ExecOptions{
-		Args: []any{string(device), limit},
-		ResultFunc: func(stmt *sqlite.Stmt) error {
-			all = append(all, smartmeter.Command{
-				ID:      stmt.ColumnText(0),
-				Device:  smartmeter.DeviceID(stmt.ColumnText(1)),
-				On:      stmt.ColumnBool(2),
-				Cause:   smartmeter.Cause(stmt.ColumnText(3)),
-				AskedAt: smartmeter.Instant(stmt.ColumnInt64(4)),
-				State:   smartmeter.CommandState(stmt.ColumnText(5)),
-				Watts:   smartmeter.WattsVerdict(stmt.ColumnText(6)),
-				Reason:  stmt.ColumnText(7),
-			})
-			return nil
-		},
-	})
-	return all, err
-}
-
-// Retained returns what was kept for the broker.
-func (s *Store) Retained(ctx context.Context) ([]smartmeter.Message, error) {
-	conn, err := s.take(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer s.pool.Put(conn)
-	var all []smartmeter.Message
-	err = sqlitex.Execute(conn, `SELECT topic, payload, qos FROM retained ORDER BY topic`, &sqlitex.ExecOptions{
-		ResultFunc: func(stmt *sqlite.Stmt) error {
-			m := smartmeter.Message{Topic: stmt.ColumnText(0), QoS: uint8(stmt.ColumnInt(2)), Retained: true}
-			m.Payload = make([]byte, stmt.ColumnLen(1))
-			stmt.ColumnBytes(1, m.Payload)
-			all = append(all, m)
-			return nil
-		},
-	})
-	return all, err
-}
-
-// Check writes a mark and reads it back on another connection.
-func (s *Store) Check(ctx context.Context) error {
-	mark := time.Now().UTC().Format(time.RFC3339Nano)
-	if err := s.writeMark(ctx, mark); err != nil {
-		return fmt.Errorf("the database takes no writes: %w", err)
-	}
-	conn, err := s.take(ctx)
-	if err != nil {
-		return err
-	}
-	defer s.pool.Put(conn)
-	found := ""
-	err = sqlitex.Execute(conn, `SELECT value FROM setting WHERE name = 'probe'`, &sqlitex.ExecOptions{
-		ResultFunc: func(stmt *sqlite.Stmt) error {
-			found = stmt.ColumnText(0)
-			return nil
-		},
-	})
-	if err == nil && found < mark {
-		err = fmt.Errorf("what is written does not come back: wrote %q, read %q", mark, found)
-	}
-	return err
-}
-
-func (s *Store) writeMark(ctx context.Context, mark string) error {
-	if err := s.writing.lock(ctx); err != nil {
-		return err
-	}
-	defer s.writing.unlock()
-	return sqlitex.Execute(s.writer, `INSERT OR REPLACE INTO setting (name, value) VALUES ('probe', ?)`,
-		&sqlitex.ExecOptions{Args: []any{mark}})
-}
-
-// take returns a connection for queries, after making all that was written
-// before visible to it.
-func (s *Store) take(ctx context.Context) (*sqlite.Conn, error) {
-	if err := s.Sync(ctx); err != nil {
-		// Old readings are served also while the disk takes no new ones.
-		s.log.Debug("a query misses what could not be written yet", "err", err)
-	}
-	return s.pool.Take(ctx)
-}
-
-// findChannel returns the key of a channel, 0 if it has no readings.
-func findChannel(conn *sqlite.Conn, id channelID) (key int64, err error) {
-	err = sqlitex.Execute(conn, `SELECT key FROM channel WHERE node = ? AND channel = ?`, &sqlitex.ExecOptions{
-		Args: []any{string(id.node), int64(id.channel)},
-		ResultFunc: func(stmt *sqlite.Stmt) error {
-			key = stmt.ColumnInt64(0)
-			return nil
-		},
-	})
-	return key, err
-}
-
-// scanReading reads readingColumns.
-func scanReading(stmt *sqlite.Stmt, id channelID) smartmeter.Reading {
-	r := smartmeter.Reading{
-		Node:    id.node,
-		Channel: id.channel,
-		At:      smartmeter.Instant(stmt.ColumnInt64(0)),
-		Boot:    smartmeter.BootID(stmt.ColumnInt64(1)),
-		Seq:     uint32(stmt.ColumnInt64(2)),
-		Timing:  smartmeter.Timing(stmt.ColumnInt(3)),
-		Measurement: smartmeter.Measurement{
-			Voltage:     smartmeter.Decivolt(stmt.ColumnInt64(4)),
-			Current:     smartmeter.Milliamp(stmt.ColumnInt64(5)),
-			Power:       smartmeter.Deciwatt(stmt.ColumnInt64(6)),
-			Energy:      smartmeter.WattHour(stmt.ColumnInt64(7)),
-			Frequency:   smartmeter.Decihertz(stmt.ColumnInt64(8)),
-			PowerFactor: smartmeter.Hundredth(stmt.ColumnInt64(9)),
-		},
-	}
-	for i := range 6 {
-		if !stmt.ColumnIsNull(4 + i) {
-			r.Has |= smartmeter.Quantities(1 << i)
+	s.mu.Lock()
+	behind := len(s.entries)+len(s.unindexed) > 0
+	s.mu.Unlock()
+	if behind {
+		if err := s.Sync(ctx); err != nil {
+			s.log.Debug("a query misses what could not be written yet", "err", err)
 		}
 	}
-	return r
+	commands, err := s.index.commands(ctx, device, limit)
+	if err != nil {
+		return nil, fmt.Errorf("read the commands of %s: %w", device, err)
+	}
+	return commands, nil
+}
+
+// Retained returns what was kept for the broker, by topic.
+func (s *Store) Retained(context.Context) ([]smartmeter.Message, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.SortedFunc(maps.Values(s.retained), func(x, y smartmeter.Message) int { return cmp.Compare(x.Topic, y.Topic) }), nil
 }

@@ -1,199 +1,212 @@
 // Package store is where the hub's memory outlives it: readings, devices,
 // commands, and what the broker keeps for later subscribers.
 //
-// This is its first form: one SQLite database with a row for every reading.
-// It is correct and simple; a log and sealed chunks that are kinder to an SD
-// card take its place behind the same methods.
+// # Where things are
 //
-// Writes are taken into memory at once and become durable together, at the
-// latest after Config.SyncEvery, at once for commands; Sync waits for it.
-// Every query sees all that was written before it, and makes it durable first,
-// so whatever a query returned survives a crash. When the disk refuses, writes
-// wait in memory, up to a limit, and are tried again: nothing taken is
-// forgotten while the process lives, and Check says what is wrong.
+// Three things lie in a data directory:
+//
+//   - log, an append log (package wal). All that is taken goes there first, in
+//     groups, every Config.SyncEvery and at once for what people and relays do.
+//     A reading in the log is durable.
+//   - chunks, a file or more for each month (package archive). When a UTC day
+//     is over, each channel's readings of it become one compressed chunk there,
+//     and the log lets go of them. Late readings make a newer version.
+//   - smartmeter.db, the index: where chunks lie, what they add up to, devices
+//     and commands, for queries and for the sqlite3 shell. It is a convenience:
+//     when it is lost or damaged it is made again from the others.
+//
+// The readings of days that are not sealed yet are in memory, too, packed as
+// they will be in their chunk.
+//
+// # What is promised
+//
+// What Sync has acknowledged, and every sample up to a watermark, survives
+// kill -9 and power cuts, on a disk that keeps its word about flushing. On one
+// that does not, what is lost was written within the disk's own window, and no
+// value is ever wrong.
+//
+// When the disk refuses, is full or read-only, what was taken waits in memory,
+// up to a limit, and is tried again; old readings are served all the while, and
+// Check says what is wrong. Nothing taken is forgotten while the process lives.
+//
+// A sample is kept once, however often and in whatever order it comes. Its time
+// is fixed when it first becomes durable.
 //
 // A directory belongs to one process at a time; a second one is refused.
 package store
 
 import (
 	"context"
-	"crypto/rand"
-	"embed"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"sync"
 	"time"
 
+	"github.com/iot-smart-meter/smartmeter"
+	"github.com/iot-smart-meter/smartmeter/internal/archive"
+	"github.com/iot-smart-meter/smartmeter/internal/chunk"
+	"github.com/iot-smart-meter/smartmeter/internal/disk"
+	"github.com/iot-smart-meter/smartmeter/internal/wal"
 	"golang.org/x/sys/unix"
-	"zombiezen.com/go/sqlite"
-	"zombiezen.com/go/sqlite/sqlitemigration"
-	"zombiezen.com/go/sqlite/sqlitex"
 )
 
 // Config is what a Store needs.
 type Config struct {
 	// Dir is the data directory; it is made if it does not exist.
 	Dir string
-	// SyncEvery bounds how long a reading waits in memory; 0 means 2 s.
+	// FS is where log and monthly files lie; nil means in Dir.
+	FS disk.FS
+	// SyncEvery bounds how long a reading waits in memory; 0 means 10 s.
 	SyncEvery time.Duration
+	// Now tells which day it is; nil means time.Now.
+	Now func() time.Time
 	// Logger must not be nil.
 	Logger *slog.Logger
 }
 
 const (
-	defaultSyncEvery = 2 * time.Second
-	readers          = 4
+	defaultSyncEvery = 10 * time.Second
 	databaseName     = "smartmeter.db"
 	lockName         = "smartmeter.lock"
-	// applicationID marks the file as ours for sqlite and file(1): "SMtr".
-	applicationID = 0x534d7472
+	logDir           = "log"
+	chunkDir         = "chunks"
 )
-
-//go:embed migrations/*.sql
-var migrations embed.FS
 
 // Store keeps measurements and settings in a directory. Make one with Open.
 type Store struct {
-	log  *slog.Logger
-	lock *os.File
-	pool *sqlitex.Pool // for queries
+	log   *slog.Logger
+	now   func() time.Time
+	dir   string
+	site  chunk.ID
+	close []func() error // what Open has opened, last first
 
-	writing  gate // guards writer and channels
-	writer   *sqlite.Conn
-	channels map[channelID]int64 // -> channel.key
+	wal     *wal.Log
+	archive *archive.Archive
+	index   *index
 
-	mu      sync.Mutex // guards waiting
-	waiting batch
+	// writing is held by whoever moves what waits into the log.
+	writing gate
+	// sealing is held by whoever changes the monthly files or packs memory.
+	// It is taken before writing.
+	sealing gate
+	sealer  sealer
+
+	mu       sync.Mutex // guards what memory holds: everything below
+	channels map[channelID]*channel
+	byUID    map[chunk.ID]*channel
+	numbers  uint32     // the highest of a channel in the log
+	keys     channelKey // the highest of a channel in the index
+	devices  map[smartmeter.DeviceID]smartmeter.Device
+	retained map[string]smartmeter.Message
+
+	// What waits for the log, in order: entries first.
+	entries []entry
+	dirty   []*channel // those with readings that wait
+	waiting int        // readings
+	// What is in the log and not durable yet.
+	flying []*boot
+	// What is in the log and not in the index, or not in the monthly files, yet.
+	unindexed []entry
+	journal   []journalEntry
+	// Boots whose watermark rose since somebody asked.
+	risen []*boot
+	// erasures are those that a stop of the program interrupted.
+	erasures []smartmeter.Device
+
+	writeErr, indexErr, sealErr error // why the last try failed; nil when all is well
 
 	wake  chan struct{}
 	stop  context.CancelFunc
-	ended chan struct{}
+	ended sync.WaitGroup
 }
 
-// Open opens the store in a directory and brings its database up to date.
-// It refuses a directory that another process has open.
+// journalEntry is an entry of the log that belongs in the monthly files.
+type journalEntry struct {
+	position wal.Position
+	entry    entry
+}
+
+// Open opens the store in a directory, or makes it, and finds everything again
+// that was acknowledged. It refuses a directory that another process has open.
 func Open(ctx context.Context, cfg Config) (*Store, error) {
-	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
-		return nil, fmt.Errorf("make the data directory: %w", err)
-	}
-	lock, err := lockDir(cfg.Dir)
-	if err != nil {
-		return nil, err
-	}
 	s := &Store{
 		log:      cfg.Logger,
-		lock:     lock,
-		channels: make(map[channelID]int64),
-		waiting:  newBatch(),
+		now:      cfg.Now,
+		dir:      cfg.Dir,
+		channels: make(map[channelID]*channel),
+		byUID:    make(map[chunk.ID]*channel),
+		devices:  make(map[smartmeter.DeviceID]smartmeter.Device),
+		retained: make(map[string]smartmeter.Message),
 		writing:  make(gate, 1),
+		sealing:  make(gate, 1),
 		wake:     make(chan struct{}, 1),
-		ended:    make(chan struct{}),
 	}
-	if err := s.openDatabase(ctx, filepath.Join(cfg.Dir, databaseName)); err != nil {
+	if s.now == nil {
+		s.now = time.Now
+	}
+	if err := s.open(ctx, cfg); err != nil {
 		return nil, errors.Join(err, s.closeFiles())
 	}
-	run, stop := context.WithCancel(context.Background())
-	s.stop = stop
 	every := cfg.SyncEvery
 	if every == 0 {
 		every = defaultSyncEvery
 	}
-	go s.run(run, every)
+	run, stop := context.WithCancel(context.Background())
+	s.stop = stop
+	s.ended.Go(func() { s.runSync(run, every) })
+	s.ended.Go(func() { s.runSeal(run, every) })
 	return s, nil
 }
 
-// lockDir takes the directory's lock, which the kernel drops when the process
-// ends, however it ends.
-func lockDir(dir string) (*os.File, error) {
-	f, err := os.OpenFile(filepath.Join(dir, lockName), os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("open the data directory's lock: %w", err)
+// open finds again what an earlier life has left: first what is sealed, then
+// what the log has beyond that.
+func (s *Store) open(ctx context.Context, cfg Config) error {
+	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
+		return fmt.Errorf("make the data directory: %w", err)
 	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		return nil, errors.Join(fmt.Errorf("the data directory %s is in use by another smartmeter; stop that one or choose another with --data", dir), f.Close())
-	}
-	return f, nil
-}
-
-func (s *Store) openDatabase(ctx context.Context, path string) error {
-	schema, err := loadSchema()
-	if err != nil {
+	if err := s.lockDir(); err != nil {
 		return err
 	}
-	if err := keepPrivate(path); err != nil {
-		return err
+	fs := cfg.FS
+	if fs == nil {
+		dir, err := disk.OpenDir(cfg.Dir)
+		if err != nil {
+			return fmt.Errorf("open the data directory: %w", err)
+		}
+		s.close = append(s.close, dir.Close)
+		fs = dir
 	}
-	s.writer, err = sqlite.OpenConn(path)
-	if err != nil {
-		return fmt.Errorf("open %s: %w", path, err)
-	}
-	if err := prepare(s.writer); err != nil {
-		return fmt.Errorf("open %s: %w", path, err)
-	}
-	if err := sqlitemigration.Migrate(ctx, s.writer, schema); err != nil {
-		return fmt.Errorf("bring %s up to date: %w", path, err)
-	}
-	if err := sqlitex.Execute(s.writer, `INSERT OR IGNORE INTO setting (name, value) VALUES ('site', ?), ('log', ?)`,
-		&sqlitex.ExecOptions{Args: []any{rand.Text(), rand.Text()}}); err != nil {
-		return fmt.Errorf("name the site: %w", err)
-	}
-	s.pool, err = sqlitex.NewPool(path, sqlitex.PoolOptions{PoolSize: readers, PrepareConn: prepare})
-	return err
-}
-
-// keepPrivate makes the database before SQLite does, readable to its owner
-// alone: when a house uses power tells when nobody is in. SQLite's other files
-// follow its mode.
-func keepPrivate(path string) error {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return fmt.Errorf("make the database: %w", err)
-	}
-	return errors.Join(f.Chmod(0o600), f.Close())
-}
-
-// prepare sets what SQLite forgets between connections. FULL makes a commit
-// survive a power cut, not only a crash.
-func prepare(conn *sqlite.Conn) error {
-	for _, pragma := range []string{
-		"PRAGMA synchronous = FULL",
-		"PRAGMA foreign_keys = ON",
-		"PRAGMA busy_timeout = 5000",
+	for _, step := range []func(context.Context, disk.FS) error{
+		s.openSite, s.openArchive, s.openIndex, s.openLog, s.takeOver,
 	} {
-		if err := sqlitex.ExecuteTransient(conn, pragma, nil); err != nil {
+		if err := step(ctx, fs); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// loadSchema reads the numbered migrations, which are only ever added to.
-func loadSchema() (sqlitemigration.Schema, error) {
-	schema := sqlitemigration.Schema{AppID: applicationID}
-	names, err := fs.Glob(migrations, "migrations/*.sql")
+// lockDir takes the directory's lock, which the kernel drops when the process
+// ends, however it ends.
+func (s *Store) lockDir() error {
+	f, err := os.OpenFile(filepath.Join(s.dir, lockName), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
-		return schema, err
+		return fmt.Errorf("open the data directory's lock: %w", err)
 	}
-	for _, name := range names { // Glob sorts
-		script, err := migrations.ReadFile(name)
-		if err != nil {
-			return schema, err
-		}
-		schema.Migrations = append(schema.Migrations, string(script))
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		return errors.Join(fmt.Errorf("the data directory %s is in use by another smartmeter; stop that one or choose another with --data", s.dir), f.Close())
 	}
-	return schema, nil
+	s.close = append(s.close, f.Close)
+	return nil
 }
 
-// run makes waiting writes durable, on a beat and when woken.
-func (s *Store) run(ctx context.Context, every time.Duration) {
-	defer close(s.ended)
+// runSync makes what waits durable, on a beat and when woken.
+func (s *Store) runSync(ctx context.Context, every time.Duration) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
-	failing := false
 	for {
 		select {
 		case <-ctx.Done():
@@ -201,32 +214,60 @@ func (s *Store) run(ctx context.Context, every time.Duration) {
 		case <-tick.C:
 		case <-s.wake:
 		}
-		err := s.Sync(ctx)
-		if err != nil && !failing {
-			s.log.Error("cannot write to the data directory; readings wait in memory", "err", err)
-		}
-		if err == nil && failing {
-			s.log.Info("the data directory takes writes again")
-		}
-		failing = err != nil
+		_ = s.Sync(ctx) // it says so in the log, and Check does
 	}
 }
 
 // Close makes everything durable and releases the directory.
 func (s *Store) Close() error {
 	s.stop()
-	<-s.ended
-	err := s.Sync(context.Background())
-	return errors.Join(err, s.closeFiles())
+	s.ended.Wait()
+	return errors.Join(s.Sync(context.Background()), s.closeFiles())
 }
 
 func (s *Store) closeFiles() error {
 	var errs []error
-	if s.pool != nil {
-		errs = append(errs, s.pool.Close())
+	for i := len(s.close) - 1; i >= 0; i-- {
+		errs = append(errs, s.close[i]())
 	}
-	if s.writer != nil {
-		errs = append(errs, s.writer.Close())
-	}
-	return errors.Join(append(errs, s.lock.Close())...)
+	return errors.Join(errs...)
 }
+
+// Check says what is wrong with the disk; nil if the last write of each kind
+// went well.
+func (s *Store) Check(context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return errors.Join(s.writeErr, s.indexErr, s.sealErr)
+}
+
+// note keeps why a kind of write fails in *what, and says so once.
+func (s *Store) note(what *error, err error, failing, well string) {
+	s.mu.Lock()
+	before := *what
+	*what = err
+	s.mu.Unlock()
+	switch {
+	case err != nil && before == nil:
+		s.log.Error(failing, "err", err)
+	case err == nil && before != nil:
+		s.log.Info(well)
+	}
+}
+
+// gate is a lock that one need not wait for for ever: a disk may hang.
+type gate chan struct{}
+
+func (g gate) lock(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	select {
+	case g <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("the data directory is busy: %w", ctx.Err())
+	}
+}
+
+func (g gate) unlock() { <-g }

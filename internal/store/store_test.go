@@ -3,16 +3,14 @@ package store_test
 import (
 	"log/slog"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/iot-smart-meter/smartmeter"
+	"github.com/iot-smart-meter/smartmeter/internal/disk/faultdisk"
 	"github.com/iot-smart-meter/smartmeter/internal/store"
 	"github.com/iot-smart-meter/smartmeter/internal/store/storetest"
 	"go.uber.org/goleak"
-	"zombiezen.com/go/sqlite"
-	"zombiezen.com/go/sqlite/sqlitex"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -46,43 +44,64 @@ func TestSecondProcessIsRefused(t *testing.T) {
 }
 
 // A disk that refuses writes must cost nothing that was taken: it is written
-// when the disk is well again.
+// when the disk is well again, and what is old can be read meanwhile.
 func TestRefusingDiskLosesNothing(t *testing.T) {
-	dir := t.TempDir()
-	s := open(t, dir)
-	defer s.Close()
-	intruder, err := sqlite.OpenConn(filepath.Join(dir, "smartmeter.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer intruder.Close()
-	exec := func(script string) {
-		t.Helper()
-		if err := sqlitex.ExecuteScript(intruder, script, nil); err != nil {
-			t.Fatal(err)
-		}
-	}
-	exec(`CREATE TRIGGER refuse BEFORE INSERT ON reading BEGIN SELECT raise(ABORT, 'disk full'); END;`)
-	r := smartmeter.Reading{Node: "n", At: 1, Boot: 1, Seq: 1}
-	if err := s.AppendReadings(r); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Sync(t.Context()); err == nil || !strings.Contains(err.Error(), "disk full") {
-		t.Fatalf("Sync on a refusing disk: %v", err)
-	}
-	exec(`DROP TRIGGER refuse;`)
-	if err := s.Sync(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	n := 0
-	for _, err := range s.Readings(t.Context(), "n", 0, 0, 10) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		n++
-	}
-	if n != 1 {
-		t.Errorf("%d readings after the disk was well again, want 1", n)
+	for name, vice := range map[string]faultdisk.Faults{
+		"read-only": {ReadOnly: true},
+		"failing":   {Errors: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			files := faultdisk.New(1)
+			s, err := store.Open(t.Context(), store.Config{Dir: t.TempDir(), FS: files, Logger: slog.New(slog.DiscardHandler)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.Close()
+			readings := func() (n int) {
+				for _, err := range s.Readings(t.Context(), "n", 0, 0, 100) {
+					if err != nil {
+						t.Fatal(err)
+					}
+					n++
+				}
+				return n
+			}
+			take := func(seq uint32) {
+				t.Helper()
+				if err := s.AppendReadings(smartmeter.Reading{Node: "n", At: smartmeter.Instant(seq), Boot: 1, Seq: seq}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			take(1)
+			if err := s.Sync(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			files.SetFaults(vice)
+			take(2)
+			if err := s.Sync(t.Context()); err == nil {
+				t.Fatal("Sync succeeds on a disk that refuses")
+			}
+			if err := s.Check(t.Context()); err == nil {
+				t.Error("Check finds nothing wrong")
+			}
+			take(3)
+			if n := readings(); n != 3 {
+				t.Errorf("%d readings while the disk refuses, want 3", n)
+			}
+			if w := s.Watermarks(); len(w) != 1 || w[0].Seq != 1 {
+				t.Errorf("watermarks %v, want the first sample alone", w)
+			}
+			files.SetFaults(faultdisk.Faults{})
+			if err := s.Sync(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Check(t.Context()); err != nil {
+				t.Errorf("Check on a disk that is well again: %v", err)
+			}
+			if w := s.Watermarks(); len(w) != 1 || w[0].Seq != 3 {
+				t.Errorf("watermarks %v, want all three", w)
+			}
+		})
 	}
 }
 
@@ -95,8 +114,8 @@ func TestHistoryIsPrivate(t *testing.T) {
 		t.Fatal(files, err)
 	}
 	for _, f := range files {
-		if info, err := f.Info(); err != nil || info.Mode().Perm() != 0o600 {
-			t.Errorf("%s has mode %v, %v", f.Name(), info.Mode(), err)
+		if info, err := f.Info(); err != nil || info.Mode().Perm()&0o077 != 0 {
+			t.Errorf("%s has mode %v, %v; others have no business here", f.Name(), info.Mode(), err)
 		}
 	}
 }

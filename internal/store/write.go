@@ -1,78 +1,80 @@
 package store
 
 import (
-	"cmp"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/iot-smart-meter/smartmeter"
-	"zombiezen.com/go/sqlite"
-	"zombiezen.com/go/sqlite/sqlitex"
+	"github.com/iot-smart-meter/smartmeter/internal/chunk"
+	"github.com/iot-smart-meter/smartmeter/internal/wal"
 )
 
-// maxWaiting bounds the readings that wait in memory while the disk refuses:
-// a day of ten devices, about 15 MB.
+// maxWaiting bounds how many readings wait in memory while the disk refuses,
+// beside those that the log holds for it: a day of ten devices.
 const maxWaiting = 200_000
 
-var errFull = errors.New("the data directory has refused writes for so long that no more readings fit in memory; free some disk space")
+// readingsPerRecord is about how many readings share a record of the log.
+const readingsPerRecord = 2000
 
-// channelID is a metering channel as nodes name it.
-type channelID struct {
-	node    smartmeter.NodeID
-	channel uint8
-}
+var (
+	errFull = errors.New("the data directory has refused writes for so long that no more readings fit in memory; see what is wrong with it")
+	errTime = errors.New("a reading needs a time between 1970 and 9999; check the clocks")
+)
 
-// batch is what becomes durable together.
-type batch struct {
-	readings []smartmeter.Reading
-	devices  map[smartmeter.DeviceID]smartmeter.Device
-	commands map[string]smartmeter.Command
-	retained []smartmeter.Message // all of them, if not nil
-}
+// lastInstant is the end of the year 9999.
+const lastInstant smartmeter.Instant = 253_402_300_799_999
 
-func newBatch() batch {
-	return batch{
-		devices:  make(map[smartmeter.DeviceID]smartmeter.Device),
-		commands: make(map[string]smartmeter.Command),
-	}
-}
-
-func (b *batch) empty() bool {
-	return len(b.readings) == 0 && len(b.devices) == 0 && len(b.commands) == 0 && b.retained == nil
-}
-
-// follow adds a later batch to b.
-func (b *batch) follow(later batch) {
-	b.readings = append(b.readings, later.readings...)
-	for id, d := range later.devices {
-		b.devices[id] = d
-	}
-	for id, c := range later.commands {
-		b.commands[id] = c
-	}
-	if later.retained != nil {
-		b.retained = later.retained
-	}
-}
-
-// AppendReadings takes readings in any order; see the hub's Store. The error
-// says that memory is full because the disk has refused for long.
+// AppendReadings takes readings in any order; see the hub's Store. All of them
+// are taken, or none: when memory is full because the disk has refused for long,
+// or when one has no possible time.
 func (s *Store) AppendReadings(readings ...smartmeter.Reading) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.waiting.readings)+len(readings) > maxWaiting {
-		return errFull
+	if s.waiting+len(readings) > maxWaiting {
+		return errors.Join(errFull, s.writeErr)
 	}
-	s.waiting.readings = append(s.waiting.readings, readings...)
+	for i := range readings {
+		if at := readings[i].At; at <= 0 || at > lastInstant {
+			return errTime
+		}
+	}
+	for _, r := range readings {
+		s.take(r)
+	}
 	return nil
+}
+
+// take takes a reading, unless it was taken before. The caller holds mu.
+func (s *Store) take(r smartmeter.Reading) {
+	c := s.channelOf(channelID{r.Node, r.Channel})
+	r.Node = c.id.node
+	if r.Seq != 0 {
+		b := c.boot(r.Boot)
+		if b.taken.has(r.Seq) {
+			return
+		}
+		b.taken.add(r.Seq)
+		b.lastAt = max(b.lastAt, r.At)
+	}
+	if !c.hold(r) {
+		return
+	}
+	if len(c.waiting) == 0 {
+		s.dirty = append(s.dirty, c)
+	}
+	c.waiting = append(c.waiting, r)
+	s.waiting++
 }
 
 // PutDevice keeps d in place of the device with its id.
 func (s *Store) PutDevice(d smartmeter.Device) error {
 	s.mu.Lock()
-	s.waiting.devices[d.ID] = d
+	s.devices[d.ID] = d
+	s.entries = append(s.entries, entry{Device: &d})
 	s.mu.Unlock()
 	s.hurry()
 	return nil
@@ -81,22 +83,36 @@ func (s *Store) PutDevice(d smartmeter.Device) error {
 // PutCommand keeps c in place of the command with its id.
 func (s *Store) PutCommand(c smartmeter.Command) error {
 	s.mu.Lock()
-	s.waiting.commands[c.ID] = c
+	s.entries = append(s.entries, entry{Command: &c})
 	s.mu.Unlock()
 	s.hurry()
 	return nil
 }
 
 // PutRetained keeps messages in place of all that were kept for the broker.
+// Only what differs is written, on the next beat.
 func (s *Store) PutRetained(messages []smartmeter.Message) error {
 	s.mu.Lock()
-	s.waiting.retained = append([]smartmeter.Message{}, messages...)
-	s.mu.Unlock()
-	s.hurry()
+	defer s.mu.Unlock()
+	gone := maps.Clone(s.retained)
+	for _, m := range messages {
+		old, known := s.retained[m.Topic]
+		delete(gone, m.Topic)
+		if known && old.QoS == m.QoS && bytes.Equal(old.Payload, m.Payload) {
+			continue
+		}
+		m.Payload, m.Retained, m.From = bytes.Clone(m.Payload), true, smartmeter.Identity{}
+		s.retained[m.Topic] = m
+		s.entries = append(s.entries, entry{Retained: &retainedEntry{Topic: m.Topic, Payload: m.Payload, QoS: m.QoS}})
+	}
+	for _, topic := range slices.Sorted(maps.Keys(gone)) {
+		delete(s.retained, topic)
+		s.entries = append(s.entries, entry{Retained: &retainedEntry{Topic: topic, Gone: true}})
+	}
 	return nil
 }
 
-// hurry makes the waiting writes durable without waiting for the beat.
+// hurry makes what waits durable without waiting for the beat.
 func (s *Store) hurry() {
 	select {
 	case s.wake <- struct{}{}:
@@ -111,208 +127,162 @@ func (s *Store) Sync(ctx context.Context) error {
 		return err
 	}
 	defer s.writing.unlock()
-	s.mu.Lock()
-	b := s.waiting
-	s.waiting = newBatch()
-	s.mu.Unlock()
-	if b.empty() {
-		return nil
+	err := s.syncLog(ctx)
+	if ctx.Err() != nil {
+		return err // no fault of the disk
 	}
-	err := s.write(b)
-	if err == nil {
-		return nil
+	s.note(&s.writeErr, err, "cannot write to the data directory; readings wait in memory", "the data directory takes writes again")
+	if err != nil {
+		return fmt.Errorf("write to the data directory: %w", err)
 	}
+	s.note(&s.indexErr, s.indexEntries(ctx), "cannot write to the database; it is behind the log", "the database takes writes again")
+	return nil
+}
+
+// syncLog moves what waits to the log and makes it durable. The caller holds
+// writing.
+func (s *Store) syncLog(ctx context.Context) error {
+	for {
+		left := s.logWaiting()
+		if left != nil && !errors.Is(left, wal.ErrFull) {
+			return left
+		}
+		if err := s.wal.Sync(ctx); err != nil {
+			return err
+		}
+		s.settle()
+		if left == nil {
+			return nil
+		}
+	}
+}
+
+// logWaiting hands what waits to the log, until all is there or the log is full.
+func (s *Store) logWaiting() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	b.follow(s.waiting)
-	s.waiting = b
-	return fmt.Errorf("write to the database: %w", err)
-}
-
-// write makes b durable, all or nothing. The caller holds writing.
-func (s *Store) write(b batch) (err error) {
-	end, err := sqlitex.ImmediateTransaction(s.writer)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		end(&err)
+	for len(s.entries) > 0 {
+		e := s.entries[0]
+		position, err := s.wal.Append(recordEntry, encodeEntry(e))
 		if err != nil {
-			clear(s.channels) // a key may have been rolled back
-		}
-	}()
-	slices.SortStableFunc(b.readings, byChannel)
-	for _, r := range b.readings {
-		if err := s.writeReading(r); err != nil {
 			return err
 		}
-	}
-	for _, d := range b.devices {
-		if err := s.writeDevice(d); err != nil {
-			return err
+		s.entries = s.entries[1:]
+		if e.lasting() {
+			s.unindexed = append(s.unindexed, e)
+			s.journal = append(s.journal, journalEntry{position, e})
 		}
 	}
-	for _, c := range b.commands {
-		if err := s.writeCommand(c); err != nil {
-			return err
-		}
-	}
-	if b.retained == nil {
-		return nil
-	}
-	return s.writeRetained(b.retained)
-}
-
-// byChannel brings together what SQLite keeps together: a batch in the order of
-// arrival touches another page with every reading, which with a thousand nodes
-// costs three times as much. What came first of a channel stays first.
-func byChannel(x, y smartmeter.Reading) int {
-	return cmp.Or(cmp.Compare(x.Node, y.Node), cmp.Compare(x.Channel, y.Channel))
-}
-
-// A sample that comes again is kept once; a node that measures its quantities
-// apart may send two within the same millisecond.
-const insertReading = `
-	INSERT INTO reading (channel, at, boot, seq, timing, voltage, current, power, energy, frequency, power_factor)
-	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-	ON CONFLICT (channel, at, boot, seq) DO UPDATE SET
-		voltage = coalesce(voltage, excluded.voltage),
-		current = coalesce(current, excluded.current),
-		power = coalesce(power, excluded.power),
-		energy = coalesce(energy, excluded.energy),
-		frequency = coalesce(frequency, excluded.frequency),
-		power_factor = coalesce(power_factor, excluded.power_factor)
-	ON CONFLICT DO NOTHING`
-
-func (s *Store) writeReading(r smartmeter.Reading) error {
-	key, err := s.channelKey(channelID{r.Node, r.Channel})
-	if err != nil {
-		return err
-	}
-	stmt, err := s.writer.Prepare(insertReading)
-	if err != nil {
-		return err
-	}
-	stmt.BindInt64(1, key)
-	stmt.BindInt64(2, int64(r.At))
-	stmt.BindInt64(3, int64(r.Boot))
-	stmt.BindInt64(4, int64(r.Seq))
-	stmt.BindInt64(5, int64(r.Timing))
-	for i, v := range []int64{int64(r.Voltage), int64(r.Current), int64(r.Power), int64(r.Energy), int64(r.Frequency), int64(r.PowerFactor)} {
-		if r.Has.Has(smartmeter.Quantities(1 << i)) {
-			stmt.BindInt64(6+i, v)
-		} else {
-			stmt.BindNull(6 + i)
-		}
-	}
-	return run(stmt)
-}
-
-// channelKey returns the small key of a channel, made on its first reading.
-func (s *Store) channelKey(id channelID) (int64, error) {
-	if key, ok := s.channels[id]; ok {
-		return key, nil
-	}
-	args := []any{string(id.node), int64(id.channel)}
-	if err := sqlitex.Execute(s.writer, `INSERT OR IGNORE INTO channel (node, channel) VALUES (?, ?)`, &sqlitex.ExecOptions{Args: args}); err != nil {
-		return 0, err
-	}
-	key, err := findChannel(s.writer, id)
-	if err == nil {
-		s.channels[id] = key
-	}
-	return key, err
-}
-
-func (s *Store) writeDevice(d smartmeter.Device) error {
-	return sqlitex.Execute(s.writer, `INSERT OR REPLACE INTO device (id, name, room, kind, node, channel, parent) VALUES (?, ?, ?, ?, ?, ?, ?)`,
-		&sqlitex.ExecOptions{Args: []any{string(d.ID), d.Name, d.Room, string(d.Kind), string(d.Node), int64(d.Channel), string(d.Parent)}})
-}
-
-func (s *Store) writeCommand(c smartmeter.Command) error {
-	return sqlitex.Execute(s.writer, `INSERT INTO command (id, device, "on", cause, asked_at, state, watts, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-		ON CONFLICT (id) DO UPDATE SET state = excluded.state, watts = excluded.watts, reason = excluded.reason`,
-		&sqlitex.ExecOptions{Args: []any{c.ID, string(c.Device), c.On, string(c.Cause), int64(c.AskedAt), string(c.State), string(c.Watts), c.Reason}})
-}
-
-func (s *Store) writeRetained(messages []smartmeter.Message) error {
-	if err := sqlitex.Execute(s.writer, `DELETE FROM retained`, nil); err != nil {
-		return err
-	}
-	for _, m := range messages {
-		if err := sqlitex.Execute(s.writer, `INSERT OR REPLACE INTO retained (topic, payload, qos) VALUES (?, ?, ?)`,
-			&sqlitex.ExecOptions{Args: []any{m.Topic, m.Payload, int64(m.QoS)}}); err != nil {
+	for len(s.dirty) > 0 {
+		if err := s.logReadings(); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// EraseDevice forgets d, its readings and its commands.
-func (s *Store) EraseDevice(ctx context.Context, d smartmeter.Device) (err error) {
-	if err := s.Sync(ctx); err != nil {
-		return err
+// logReadings hands a record's worth of readings to the log. The caller holds mu.
+func (s *Store) logReadings() error {
+	at := s.dirty[0].waiting[0].At
+	record, whole, room := beginRecord(nil, at), 0, readingsPerRecord
+	for _, c := range s.dirty {
+		if room -= len(c.waiting); room < 0 && whole > 0 {
+			break
+		}
+		record = appendGroup(record, at, c.number, c.waiting[:min(len(c.waiting), readingsPerRecord)])
+		whole++
 	}
-	if err := s.writing.lock(ctx); err != nil {
-		return err
-	}
-	defer s.writing.unlock()
-	end, err := sqlitex.ImmediateTransaction(s.writer)
+	position, err := s.wal.Append(recordReadings, record)
 	if err != nil {
 		return err
 	}
-	defer end(&err)
-	delete(s.channels, channelID{d.Node, d.Channel})
-	for _, statement := range []string{
-		`DELETE FROM reading WHERE channel = (SELECT key FROM channel WHERE node = :node AND channel = :channel)`,
-		`DELETE FROM channel WHERE node = :node AND channel = :channel`,
-		`DELETE FROM command WHERE device = :id`,
-		`DELETE FROM device WHERE id = :id`,
-	} {
-		if err := s.erase(statement, d); err != nil {
-			return err
-		}
+	for _, c := range s.dirty[:whole] {
+		s.logged(c, min(len(c.waiting), readingsPerRecord), position)
 	}
+	s.dirty = slices.DeleteFunc(s.dirty, func(c *channel) bool { return len(c.waiting) == 0 })
 	return nil
 }
 
-func (s *Store) erase(statement string, d smartmeter.Device) error {
-	stmt, err := s.writer.Prepare(statement)
-	if err != nil {
-		return err
-	}
-	for i := 1; i <= stmt.BindParamCount(); i++ {
-		switch name := stmt.BindParamName(i); name {
-		case ":node":
-			stmt.SetText(name, string(d.Node))
-		case ":channel":
-			stmt.SetInt64(name, int64(d.Channel))
-		case ":id":
-			stmt.SetText(name, string(d.ID))
+// logged notes that a channel's next n waiting readings are in a record of the
+// log. The caller holds mu.
+func (s *Store) logged(c *channel, n int, position wal.Position) {
+	for i := range c.waiting[:n] {
+		r := &c.waiting[i]
+		if day := c.days[chunk.DayOf(r.At)]; day != nil && day.needs == 0 {
+			day.needs = position
+		}
+		if b := c.boots[r.Boot]; r.Seq != 0 && b != nil {
+			if len(b.logged) == 0 {
+				s.flying = append(s.flying, b)
+			}
+			b.logged.add(r.Seq)
 		}
 	}
-	return run(stmt)
+	s.waiting -= n
+	if c.waiting = c.waiting[n:]; len(c.waiting) == 0 {
+		c.waiting = nil
+	}
 }
 
-// gate is a lock that one need not wait for for ever: a disk may hang.
-type gate chan struct{}
+// settle notes that all that is in the log is durable.
+func (s *Store) settle() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, b := range s.flying {
+		for _, run := range b.logged {
+			b.durable.addSpan(run)
+		}
+		b.logged, b.unsaved = nil, true
+		s.raise(b)
+	}
+	s.flying = nil
+}
 
-func (g gate) lock(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
+// indexEntries brings the index up to date with what people and relays did. The
+// caller holds writing.
+func (s *Store) indexEntries(ctx context.Context) error {
+	s.mu.Lock()
+	entries := slices.Clone(s.unindexed)
+	change := s.changeOf(entries)
+	s.mu.Unlock()
+	if len(entries) == 0 {
+		return nil
+	}
+	if err := s.index.apply(ctx, change); err != nil && !errors.Is(err, errNotYetScrubbed) {
 		return err
 	}
-	select {
-	case g <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("the data directory is busy: %w", ctx.Err())
-	}
+	s.mu.Lock()
+	s.unindexed = s.unindexed[len(entries):]
+	s.mu.Unlock()
+	return nil
 }
 
-func (g gate) unlock() { <-g }
+// changeOf returns what entries change in the index: of each thing its last
+// state. The caller holds mu.
+func (s *Store) changeOf(entries []entry) (change indexChange) {
+	commands := make(map[string]int)
+	devices := make(map[smartmeter.DeviceID]int)
+	for _, e := range entries {
+		switch {
+		case e.Channel != nil:
+			if c := s.byUID[e.Channel.UID]; c != nil {
+				change.channels = append(change.channels, c.row())
+			}
+		case e.Command != nil:
+			change.commands = putLast(change.commands, commands, e.Command.ID, *e.Command)
+		case e.Device != nil:
+			change.devices = putLast(change.devices, devices, e.Device.ID, *e.Device)
+		}
+	}
+	return change
+}
 
-// run executes a bound statement that yields no rows.
-func run(stmt *sqlite.Stmt) error {
-	_, err := stmt.Step()
-	return errors.Join(err, stmt.Reset())
+// putLast puts v in place of what all has under a key, or appends it.
+func putLast[K comparable, V any](all []V, where map[K]int, key K, v V) []V {
+	if i, known := where[key]; known {
+		all[i] = v
+		return all
+	}
+	where[key] = len(all)
+	return append(all, v)
 }

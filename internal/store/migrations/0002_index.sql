@@ -36,14 +36,15 @@ CREATE TABLE chunk (
 
 CREATE INDEX chunk_by_place ON chunk (month, part, "offset", length);
 
--- What a day adds up to, packed; apart from chunk, whose rows stay close together.
+-- What a day adds up to, packed. The rows lie in the order in which they were
+-- sealed, so that a seal adds pages at the end and does not divide others.
 CREATE TABLE sums (
 	channel INTEGER NOT NULL REFERENCES channel (key) ON DELETE CASCADE,
 	day     INTEGER NOT NULL,
 	version INTEGER NOT NULL,
 	packed  BLOB    NOT NULL,
-	PRIMARY KEY (channel, day)
-) STRICT, WITHOUT ROWID;
+	UNIQUE (channel, day)
+) STRICT;
 
 -- The newest reading of each channel at the last seal, in the meter's units as
 -- in the first form: 0.1 V, 1 mA, 0.1 W, 1 Wh, 0.1 Hz, 0.01; NULL is absent.
@@ -72,10 +73,12 @@ CREATE TABLE boot_span (
 	PRIMARY KEY (channel, boot, first_seq)
 ) STRICT, WITHOUT ROWID;
 
--- Up to which length each monthly file is reflected here.
+-- Up to where each monthly file is reflected here: id tells it from another file
+-- of that name, "end" is an offset in bytes.
 CREATE TABLE mark (
-	file   TEXT    PRIMARY KEY,
-	length INTEGER NOT NULL
+	file  TEXT    PRIMARY KEY,
+	id    INTEGER NOT NULL,
+	"end" INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 -- Up to which position the log is reflected here; one row.

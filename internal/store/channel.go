@@ -1,0 +1,161 @@
+package store
+
+import (
+	"crypto/rand"
+	"strings"
+
+	"github.com/iot-smart-meter/smartmeter"
+	"github.com/iot-smart-meter/smartmeter/internal/chunk"
+	"github.com/iot-smart-meter/smartmeter/internal/wal"
+)
+
+// channelID is a metering channel as nodes name it.
+type channelID struct {
+	node    smartmeter.NodeID
+	channel uint8
+}
+
+// channel is what memory holds of a metering channel. The store's mu guards it.
+type channel struct {
+	id     channelID
+	uid    chunk.ID   // its name for good
+	number uint32     // in the log
+	key    channelKey // in the index; 0 while that does not know it
+
+	latest *smartmeter.Reading // replaced, never changed
+	boots  map[smartmeter.BootID]*boot
+	days   map[chunk.Day]*openDay // those with readings that are not sealed
+	// waiting are the readings that are not in the log yet.
+	waiting []smartmeter.Reading
+}
+
+// openDay is a day's readings that are not sealed.
+type openDay struct {
+	// tail has the newest as they came in; it is only appended to.
+	tail []smartmeter.Reading
+	// packed has older ones as chunks, which may overlap in time.
+	packed [][]byte
+	count  int
+	// needs is the first record of the log with any of them; 0 if there is none.
+	needs wal.Position
+}
+
+// boot is what is known of the samples that a node numbered since a boot.
+type boot struct {
+	channel *channel
+	id      smartmeter.BootID
+	taken   spans // all that came in
+	logged  spans // in the log, not durable yet
+	durable spans
+	// first is the number below which nothing more will come.
+	first uint32
+	// watermark is up to where nothing is missing.
+	watermark uint32
+	lastAt    smartmeter.Instant
+	// unsaved says that the index knows less than durable.
+	unsaved bool
+}
+
+// maxBoots bounds how many boots of a channel are remembered.
+const maxBoots = 256
+
+// maxDay bounds how many readings a channel can have in a day; a sealed day
+// holds no more.
+const maxDay = chunk.MaxReadings
+
+// channelOf returns a channel, made at its first reading. The caller holds mu.
+func (s *Store) channelOf(id channelID) *channel {
+	if c := s.channels[id]; c != nil {
+		return c
+	}
+	id.node = smartmeter.NodeID(strings.Clone(string(id.node))) // it may be part of a longer text
+	var uid chunk.ID
+	_, _ = rand.Read(uid[:]) // never fails
+	c := s.addChannel(id, uid)
+	s.giveNumber(c)
+	s.entries = append(s.entries, entry{Channel: c.entry()})
+	return c
+}
+
+// addChannel makes a channel with a name for good. The caller holds mu.
+func (s *Store) addChannel(id channelID, uid chunk.ID) *channel {
+	c := &channel{id: id, uid: uid, boots: make(map[smartmeter.BootID]*boot), days: make(map[chunk.Day]*openDay)}
+	s.keys++
+	c.key = s.keys
+	s.byUID[uid] = c
+	if id.node != "" {
+		s.channels[id] = c
+	}
+	return c
+}
+
+// giveNumber gives a channel its number in the log, if it has none.
+func (s *Store) giveNumber(c *channel) {
+	if c.number == 0 {
+		s.numbers++
+		c.number = s.numbers
+	}
+}
+
+func (c *channel) entry() *channelEntry {
+	return &channelEntry{Number: c.number, UID: c.uid, Node: c.id.node, Channel: c.id.channel}
+}
+
+func (c *channel) row() channelRow {
+	return channelRow{key: c.key, uid: c.uid, node: c.id.node, channel: c.id.channel}
+}
+
+// boot returns what is known of a boot. When there are too many, one is
+// forgotten: its samples may then be kept twice if they come again.
+func (c *channel) boot(id smartmeter.BootID) *boot {
+	b := c.boots[id]
+	if b == nil {
+		if len(c.boots) >= maxBoots {
+			delete(c.boots, c.oldestBoot())
+		}
+		b = &boot{channel: c, id: id}
+		c.boots[id] = b
+	}
+	return b
+}
+
+func (c *channel) oldestBoot() (oldest smartmeter.BootID) {
+	var found *boot
+	for id, b := range c.boots {
+		if found == nil || b.lastAt < found.lastAt {
+			oldest, found = id, b
+		}
+	}
+	return oldest
+}
+
+// hold keeps a reading in memory until its day is sealed, and reports whether
+// there is room for it.
+func (c *channel) hold(r smartmeter.Reading) bool {
+	day := c.days[chunk.DayOf(r.At)]
+	if day == nil {
+		day = &openDay{}
+		c.days[chunk.DayOf(r.At)] = day
+	}
+	if day.count >= maxDay {
+		return false
+	}
+	day.tail = append(day.tail, r)
+	day.count++
+	c.show(r)
+	return true
+}
+
+// show makes r the latest reading, or part of it, if it is.
+func (c *channel) show(r smartmeter.Reading) {
+	var latest smartmeter.Reading
+	switch {
+	case c.latest == nil || byTime(r, *c.latest) >= 0:
+		latest = r.After(c.latest)
+	case r.Has.Has(smartmeter.Energy) && !c.latest.Has.Has(smartmeter.Energy):
+		latest = c.latest.After(&r)
+	default:
+		return
+	}
+	c.latest = &latest
+}

@@ -1,0 +1,466 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/iot-smart-meter/smartmeter"
+	"github.com/iot-smart-meter/smartmeter/internal/archive"
+	"github.com/iot-smart-meter/smartmeter/internal/chunk"
+	"github.com/iot-smart-meter/smartmeter/internal/disk"
+	"github.com/iot-smart-meter/smartmeter/internal/wal"
+)
+
+// siteName is the file with the site's id: 32 hexadecimal digits.
+const siteName = "site.id"
+
+// openSite reads who this data belongs to, or draws an id the first time.
+func (s *Store) openSite(_ context.Context, fs disk.FS) error {
+	f, err := fs.Open(siteName)
+	if errors.Is(err, os.ErrNotExist) {
+		_, _ = rand.Read(s.site[:]) // never fails
+		err = writeSite(fs, s.site)
+	} else if err == nil {
+		s.site, err = readSite(f)
+	}
+	if err != nil {
+		return fmt.Errorf("the site's id in %s: %w", siteName, err)
+	}
+	s.sealer.site = s.site
+	return nil
+}
+
+func readSite(f disk.File) (site chunk.ID, err error) {
+	text := make([]byte, 2*len(site))
+	_, err = f.ReadAt(text, 0)
+	if err == nil {
+		_, err = hex.Decode(site[:], text)
+	}
+	return site, errors.Join(err, f.Close())
+}
+
+func writeSite(fs disk.FS, site chunk.ID) error {
+	const draft = siteName + ".new"
+	if err := fs.Remove(draft); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	f, err := fs.Create(draft, 0)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteAt([]byte(hex.EncodeToString(site[:])+"\n"), 0)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err := fs.Rename(draft, siteName); err != nil {
+		return err
+	}
+	return fs.SyncDir(".")
+}
+
+func (s *Store) openArchive(_ context.Context, fs disk.FS) (err error) {
+	s.archive, err = archive.Open(archive.Config{FS: fs, Dir: chunkDir, Site: s.site})
+	if err != nil {
+		return fmt.Errorf("open the monthly files: %w", err)
+	}
+	s.close = append(s.close, s.archive.Close)
+	return nil
+}
+
+// openIndex opens the index and brings it up to date with the monthly files. One
+// that is damaged, or knows of files that are gone, is put aside and made again.
+func (s *Store) openIndex(ctx context.Context, _ disk.FS) error {
+	path := filepath.Join(s.dir, databaseName)
+	if err := s.openIndexAt(ctx, path); !errors.Is(err, errIndexBroken) {
+		return err
+	} else if err := s.putAside(path, err); err != nil {
+		return err
+	}
+	return s.openIndexAt(ctx, path)
+}
+
+func (s *Store) openIndexAt(ctx context.Context, path string) (err error) {
+	if _, err := os.Stat(path + damagedSuffix); err == nil {
+		return errIndexBroken // somebody has asked for it, or found it to be so
+	}
+	if s.index, err = openIndex(ctx, path, s.log); err != nil {
+		return err
+	}
+	if err = s.remember(ctx); err == nil {
+		err = s.adopt(ctx)
+	}
+	if err != nil {
+		return errors.Join(err, s.index.close())
+	}
+	s.close = append(s.close, s.index.close)
+	return nil
+}
+
+// damagedSuffix marks a database that is to be made again at the next start.
+const damagedSuffix = ".damaged"
+
+// putAside moves a damaged database away, and forgets what was read of it.
+func (s *Store) putAside(path string, why error) error {
+	s.log.Warn("the database is made again from the log and the monthly files; this may take a while", "why", why)
+	for _, suffix := range []string{"-wal", "-shm", damagedSuffix} {
+		if err := os.Remove(path + suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+	}
+	if err := os.Rename(path, path+".old"); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	clear(s.channels)
+	clear(s.byUID)
+	clear(s.devices)
+	s.keys = 0
+	return nil
+}
+
+// remember takes from the index what memory holds of it.
+func (s *Store) remember(ctx context.Context) error {
+	channels, err := s.index.channels(ctx)
+	if err != nil {
+		return err
+	}
+	byKey := make(map[channelKey]*channel)
+	for _, row := range channels {
+		c := s.addChannel(channelID{row.node, row.channel}, row.uid)
+		c.key, byKey[row.key] = row.key, c
+		s.keys = max(s.keys, row.key)
+	}
+	latest, err := s.index.latest(ctx)
+	if err != nil {
+		return err
+	}
+	for _, row := range latest {
+		byKey[row.channel].latest = &row.reading
+	}
+	for span, err := range s.index.boots(ctx) {
+		if err != nil {
+			return err
+		}
+		byKey[span.channel].boot(span.boot).recall(span)
+	}
+	devices, err := s.index.devices(ctx)
+	for _, d := range devices {
+		s.devices[d.ID] = d
+	}
+	return err
+}
+
+// recall notes samples that are durable.
+func (b *boot) recall(kept bootSpan) {
+	run := span{kept.first, kept.last}
+	b.taken.addSpan(run)
+	b.durable.addSpan(run)
+	b.lastAt = max(b.lastAt, kept.lastAt)
+}
+
+// adopt takes into the index what the monthly files have and it does not know:
+// what was sealed when the power went, or everything.
+func (s *Store) adopt(ctx context.Context) error {
+	marks, err := s.index.marks(ctx)
+	if err != nil {
+		return err
+	}
+	a := adoption{store: s}
+	now, report, err := s.archive.Scan(ctx, marks, func(f archive.Frame) error { return a.take(ctx, f) })
+	if err != nil {
+		return fmt.Errorf("read the monthly files: %w", err)
+	}
+	for _, d := range report.Damage {
+		s.log.Error("a part of the monthly files is lost", "damage", d.String())
+	}
+	if len(report.Gone) > 0 && len(marks) > 0 {
+		return fmt.Errorf("%w: it knows of %d files that are gone", errIndexBroken, len(report.Gone))
+	}
+	if report.Frames == 0 {
+		return nil
+	}
+	return a.flush(ctx, now)
+}
+
+// adoption takes frames of the monthly files into the index.
+type adoption struct {
+	store    *Store
+	readings []smartmeter.Reading
+	change   indexChange
+	noted    map[*channel]bool
+	entries  []entry
+}
+
+func (a *adoption) take(ctx context.Context, f archive.Frame) error {
+	var err error
+	switch f.Kind {
+	case frameChunk:
+		err = a.takeChunk(f)
+	case frameJournal:
+		err = a.takeJournal(f.Payload)
+	}
+	if err != nil {
+		a.store.log.Error("a part of the monthly files cannot be used", "place", f.Place.String(), "err", err)
+	}
+	if len(a.change.chunks) < 500 {
+		return nil
+	}
+	return a.flush(ctx, nil)
+}
+
+func (a *adoption) takeChunk(f archive.Frame) error {
+	s := a.store
+	h, readings, err := s.sealer.decoder.Decode(f.Payload, a.readings)
+	if err != nil {
+		return err
+	}
+	a.readings = readings
+	c := s.byUID[h.Channel]
+	if c == nil {
+		c = s.addChannel(channelID{}, h.Channel) // the journal will tell its name
+	}
+	row := rowOf(c.key, h)
+	row.place = placeOf(f.Place)
+	a.change.chunks = append(a.change.chunks, row)
+	if sums := s.sealer.sum(readings); sums != nil {
+		a.change.sums = append(a.change.sums, sumsRow{channel: c.key, day: h.Day, packed: sums})
+	}
+	for i := range readings {
+		r := &readings[i]
+		r.Node, r.Channel = c.id.node, c.id.channel
+		if r.Seq != 0 {
+			b := c.boot(r.Boot)
+			b.recall(bootSpan{first: r.Seq, last: r.Seq, lastAt: r.At})
+			b.unsaved = true
+		}
+		c.show(*r)
+	}
+	if a.noted == nil {
+		a.noted = make(map[*channel]bool)
+	}
+	a.noted[c] = true
+	return nil
+}
+
+func (a *adoption) takeJournal(lines []byte) error {
+	for line := range bytes.Lines(lines) {
+		e, err := decodeEntry(line)
+		if err != nil {
+			return err
+		}
+		a.store.redo(e)
+		a.entries = append(a.entries, e)
+		if e.Channel != nil {
+			a.note(a.store.byUID[e.Channel.UID])
+		}
+	}
+	return nil
+}
+
+func (a *adoption) note(c *channel) {
+	if a.noted == nil {
+		a.noted = make(map[*channel]bool)
+	}
+	a.noted[c] = true
+}
+
+// flush applies what was gathered.
+func (a *adoption) flush(ctx context.Context, marks archive.Marks) error {
+	entries := a.store.changeOf(a.entries)
+	a.change.devices, a.change.commands = entries.devices, entries.commands
+	for c := range a.noted {
+		if c.id.node == "" {
+			a.change.channels = append(a.change.channels, c.row())
+			continue
+		}
+		c.noteIn(&a.change)
+	}
+	a.change.marks = marks
+	err := a.store.index.apply(ctx, a.change)
+	a.change, a.entries, a.noted = indexChange{}, nil, nil
+	return err
+}
+
+// redo does again in memory what an entry says.
+func (s *Store) redo(e entry) {
+	switch {
+	case e.Channel != nil:
+		s.redoChannel(e.Channel)
+	case e.Device != nil:
+		s.devices[e.Device.ID] = *e.Device
+	case e.Erased != nil:
+		s.forgetDevice(*e.Erased)
+	case e.Retained != nil && e.Retained.Gone:
+		delete(s.retained, e.Retained.Topic)
+	case e.Retained != nil:
+		m := e.Retained
+		s.retained[m.Topic] = smartmeter.Message{Topic: m.Topic, Payload: m.Payload, QoS: m.QoS, Retained: true}
+	}
+}
+
+// redoChannel gives a channel the name that an entry knows.
+func (s *Store) redoChannel(e *channelEntry) *channel {
+	id := channelID{e.Node, e.Channel}
+	c := s.byUID[e.UID]
+	if c == nil {
+		return s.addChannel(id, e.UID)
+	}
+	if c.id.node == "" {
+		c.id = id
+		s.channels[id] = c
+		if c.latest != nil {
+			c.latest.Node, c.latest.Channel = id.node, id.channel
+		}
+	}
+	return c
+}
+
+// openLog replays the log: what is in it and was acknowledged is as it was.
+func (s *Store) openLog(ctx context.Context, fs disk.FS) error {
+	r := replay{store: s, numbers: make(map[uint32]*channel)}
+	log, report, err := wal.Open(wal.Config{FS: fs, Dir: logDir}, r.record)
+	if err != nil {
+		return fmt.Errorf("open the log: %w", err)
+	}
+	s.wal = log
+	s.close = append(s.close, func() error { return log.Close(context.Background()) })
+	for _, d := range report.Damage {
+		s.log.Error("a part of the log is lost", "damage", d.String())
+	}
+	if r.unknown > 0 {
+		s.log.Error("readings of the log cannot be assigned, for the record that names their channel is lost", "readings", r.unknown)
+	}
+	return s.finishReplay(ctx, &r)
+}
+
+// replay takes the records of the log, in order.
+type replay struct {
+	store   *Store
+	numbers map[uint32]*channel
+	lasting []journalEntry
+	unknown int // readings without a channel
+}
+
+func (r *replay) record(record wal.Record) error {
+	var err error
+	switch record.Type {
+	case recordReadings:
+		err = decodeGroups(record.Payload, func(number uint32, readings []smartmeter.Reading) error {
+			r.readings(record.Position, number, readings)
+			return nil
+		})
+	case recordEntry:
+		var e entry
+		if e, err = decodeEntry(record.Payload); err == nil {
+			r.entry(record.Position, e)
+		}
+	}
+	if err != nil { // its checksum is right: another version wrote it
+		return fmt.Errorf("record %d: %w; it may be of a newer version of smartmeter", record.Position, err)
+	}
+	return nil
+}
+
+func (r *replay) entry(position wal.Position, e entry) {
+	s := r.store
+	known := e.Channel != nil && s.byUID[e.Channel.UID] != nil // it is repeated after each seal
+	s.redo(e)
+	if e.Channel != nil {
+		c := s.byUID[e.Channel.UID]
+		c.number = e.Channel.Number
+		r.numbers[c.number] = c
+		s.numbers = max(s.numbers, c.number)
+	}
+	if e.Erased != nil {
+		s.erasures = append(s.erasures, *e.Erased)
+	}
+	if e.lasting() && !known {
+		r.lasting = append(r.lasting, journalEntry{position, e})
+	}
+}
+
+// readings holds the readings of one record again. They were told from copies
+// when they were taken; what is sealed meanwhile counts once all the same.
+func (r *replay) readings(position wal.Position, number uint32, readings []smartmeter.Reading) {
+	c := r.numbers[number]
+	if c == nil {
+		r.unknown += len(readings)
+		return
+	}
+	for _, reading := range readings {
+		reading.Node, reading.Channel = c.id.node, c.id.channel
+		if !c.hold(reading) {
+			continue
+		}
+		if day := c.days[chunk.DayOf(reading.At)]; day.needs == 0 {
+			day.needs = position
+		}
+		if reading.Seq != 0 {
+			b := c.boot(reading.Boot)
+			b.recall(bootSpan{first: reading.Seq, last: reading.Seq, lastAt: reading.At})
+			b.unsaved = true
+		}
+	}
+}
+
+// finishReplay brings the index up to date, gives every channel a number in this
+// log, and ends erasures that a stop of the program interrupted.
+func (s *Store) finishReplay(ctx context.Context, r *replay) error {
+	journaled, err := s.journaled(ctx)
+	if err != nil {
+		return err
+	}
+	for _, j := range r.lasting {
+		if j.position > journaled {
+			s.unindexed, s.journal = append(s.unindexed, j.entry), append(s.journal, j)
+		}
+	}
+	for _, c := range s.byUID {
+		for _, b := range c.boots {
+			b.watermark = b.durable.complete(b.first)
+		}
+		if c.number == 0 && c.id.node != "" {
+			s.giveNumber(c)
+			s.entries = append(s.entries, entry{Channel: c.entry()})
+		}
+	}
+	if err := s.indexEntries(ctx); err != nil {
+		s.indexErr = err
+		s.log.Error("cannot write to the database; it is behind the log", "err", err)
+	}
+	for _, d := range slices.Clone(s.erasures) {
+		if err := s.eraseFiles(ctx, d); err != nil {
+			return fmt.Errorf("go on to erase %s: %w", d.ID, err)
+		}
+	}
+	s.erasures = nil
+	return nil
+}
+
+// settingLog names the log that the index's position is in.
+const settingLog = "log"
+
+// journaled returns up to where the log's entries are in the monthly files and
+// in the index.
+func (s *Store) journaled(ctx context.Context) (wal.Position, error) {
+	settings, err := s.index.settings(ctx)
+	if err != nil {
+		return 0, err
+	}
+	applied, err := s.index.applied(ctx)
+	if settings[settingLog] != s.logID() {
+		return 0, err // that was another log
+	}
+	return wal.Position(applied), err
+}
+
+func (s *Store) logID() string {
+	id := s.wal.ID()
+	return hex.EncodeToString(id[:])
+}

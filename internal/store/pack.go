@@ -1,0 +1,73 @@
+package store
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/iot-smart-meter/smartmeter"
+	"github.com/iot-smart-meter/smartmeter/internal/chunk"
+	"github.com/iot-smart-meter/smartmeter/internal/wal"
+)
+
+// packAt is how many readings of a day wait in memory as they are. More of them
+// are packed: a sample then takes some 3 bytes instead of 80.
+const packAt = 1024
+
+// openPart is what memory had of a channel's day at one moment. It may be read
+// without a lock: its slices only grow behind what it has of them.
+type openPart struct {
+	channel *channel
+	day     chunk.Day
+	packed  [][]byte
+	tail    []smartmeter.Reading
+	// next is the first record of the log that may have what came later.
+	next wal.Position
+}
+
+func (s *Store) part(c *channel, day chunk.Day, d *openDay) openPart {
+	return openPart{channel: c, day: day, packed: d.packed, tail: d.tail[:len(d.tail):len(d.tail)], next: s.wal.Durable() + 1}
+}
+
+// appendTo appends what memory had to readings.
+func (p openPart) appendTo(readings []smartmeter.Reading, dec *chunk.Decoder) ([]smartmeter.Reading, error) {
+	for _, packed := range p.packed {
+		_, part, err := dec.Decode(packed, nil)
+		if err != nil {
+			return readings, fmt.Errorf("readings in memory: %w", err)
+		}
+		readings = append(readings, part...)
+	}
+	return append(readings, p.tail...), nil
+}
+
+// packMemory packs what has gathered in memory. The caller holds sealing, so
+// that nobody else takes parts of a day away.
+func (s *Store) packMemory() error {
+	for _, p := range s.partsWith(packAt) {
+		packed, err := s.sealer.encode(p, inOrder(slices.Clone(p.tail)), 0)
+		if err != nil {
+			return err
+		}
+		s.mu.Lock()
+		if d := p.channel.days[p.day]; d != nil {
+			d.packed = append(slices.Clip(d.packed), packed)
+			d.tail = slices.Clone(d.tail[len(p.tail):])
+		}
+		s.mu.Unlock()
+	}
+	return nil
+}
+
+// partsWith returns the open days with at least so many readings as they are.
+func (s *Store) partsWith(readings int) (parts []openPart) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range s.byUID {
+		for day, d := range c.days {
+			if len(d.tail) >= readings {
+				parts = append(parts, s.part(c, day, d))
+			}
+		}
+	}
+	return parts
+}

@@ -1,0 +1,52 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/iot-smart-meter/smartmeter"
+	"github.com/iot-smart-meter/smartmeter/internal/disk"
+)
+
+// takeOver moves what the store's first form has kept as rows of the database
+// into the log. The rows go when all of them are durable there.
+func (s *Store) takeOver(ctx context.Context, _ disk.FS) error {
+	has, err := s.index.hasTable(ctx, "reading")
+	if err != nil || !has {
+		return err
+	}
+	s.log.Info("moving the readings of an earlier version into the log; this may take a while")
+	batch := make([]smartmeter.Reading, 0, readingsPerRecord)
+	n := 0
+	flush := func() error {
+		n += len(batch)
+		err := s.AppendReadings(batch...)
+		batch = batch[:0]
+		if err == nil {
+			err = s.Sync(ctx)
+		}
+		return err
+	}
+	for r, err := range s.index.oldReadings(ctx) {
+		if err != nil {
+			return fmt.Errorf("read the readings of an earlier version: %w", err)
+		}
+		if batch = append(batch, r); len(batch) == cap(batch) {
+			if err := flush(); err != nil {
+				return err
+			}
+		}
+	}
+	retained, err := s.index.oldRetained(ctx)
+	if err != nil {
+		return err
+	}
+	if err := s.PutRetained(retained); err != nil {
+		return err
+	}
+	if err := flush(); err != nil {
+		return err
+	}
+	s.log.Info("the readings of an earlier version are in the log", "readings", n)
+	return s.index.dropOld(ctx)
+}
