@@ -34,109 +34,94 @@ func (l *commandLog) find(id string) (done, found bool) {
 	return false, false
 }
 
+// order is what makes a command expire, and known again.
+type order struct {
+	id      string
+	boot    smartmeter.BootID
+	beforeT smartmeter.Millis
+}
+
 // receiveCommand obeys a command, or says why not.
 func (n *Node) receiveCommand(t smartmeter.Millis, payload []byte) error {
 	command, err := wire.DecodeCommand(payload)
 	if err != nil {
 		return err
 	}
-	if command.Text { // the fielded form: no id, so relay/state is the answer
-		n.obey(&command)
+	if command.Text {
+		n.obeyText(t, command.On)
 	} else {
-		n.answer(n.decide(t, &command))
+		n.answer(n.decide(t, order{command.ID, command.Boot, command.BeforeT}, func() string { return n.obey(t, &command) }))
 	}
 	n.publishPending(t)
 	return nil
 }
 
-// decide obeys or refuses a command and returns the answer to it.
-func (n *Node) decide(t smartmeter.Millis, c *wire.Command) wire.CommandAck {
-	ack := wire.CommandAck{ID: c.ID, Result: wire.ResultRejected}
-	done, found := n.commands.find(c.ID)
+// decide obeys or refuses an order and returns the answer to it. obey returns
+// "", or why it cannot be done.
+func (n *Node) decide(t smartmeter.Millis, o order, obey func() string) wire.CommandAck {
+	ack := wire.CommandAck{ID: o.id, Result: wire.ResultRejected}
+	done, found := n.commands.find(o.id)
 	switch {
 	case done:
 		ack.Result = wire.ResultDuplicate
 	case found:
 		ack.Reason = "refused before"
-	case c.Boot != n.boot:
+	case o.boot != n.boot:
 		ack.Result, ack.Reason = wire.ResultExpired, "meant for another boot"
-	case t >= c.BeforeT:
+	case t >= o.beforeT:
 		ack.Result, ack.Reason = wire.ResultExpired, "came too late"
 	default:
-		ack.Reason = n.obey(c)
+		ack.Reason = obey()
 		if ack.Reason == "" {
 			ack.Result = wire.ResultDone
 		}
-		n.commands.remember(c.ID, ack.Result == wire.ResultDone)
+		n.commands.remember(o.id, ack.Result == wire.ResultDone)
 	}
 	ack.State = n.position
 	return ack
 }
 
-// obey moves the relay and returns "", or why it cannot.
-func (n *Node) obey(c *wire.Command) string {
-	if n.relay == nil {
+// obey moves the relay and returns "", or why it does not.
+func (n *Node) obey(t smartmeter.Millis, c *wire.Command) string {
+	switch {
+	case n.relay == nil:
 		return "this node has no relay"
+	case !c.On:
+		if reason := n.objectionToOff(t); reason != "" {
+			return reason
+		}
+	case c.LeaseUntilT != 0 && t >= c.LeaseUntilT:
+		return "its lease is over"
+	default:
+		if reason := n.objectionToOn(t); reason != "" {
+			return reason
+		}
 	}
-	if c.On && c.LeaseUntilT != 0 {
-		return "this node has no leases"
-	}
-	if err := n.switchTo(c.On); err != nil {
+	if err := n.switchTo(t, c.On, c.LeaseUntilT); err != nil {
+		n.counts.RelayFailed++
 		return shorten("the relay failed: " + err.Error())
 	}
 	return ""
+}
+
+// obeyText obeys the fielded form. It has no id, so relay/state is the answer,
+// in any case. Its OFF is a person's last resort, and not even a minimum time
+// on stands in its way.
+func (n *Node) obeyText(t smartmeter.Millis, on bool) {
+	if n.relay == nil {
+		return
+	}
+	n.pending |= pendingRelay
+	if on && n.objectionToOn(t) != "" {
+		return
+	}
+	if err := n.switchTo(t, on, 0); err != nil {
+		n.counts.RelayFailed++
+	}
 }
 
 // answer publishes what became of a command. An answer that is not taken is
 // not repeated: the hub asks again, or learns it from relay/state.
 func (n *Node) answer(ack wire.CommandAck) {
 	n.link.Publish(n.topics.relayAck, wire.AppendCommandAck(n.payload[:0], &ack), 1, false)
-}
-
-// switchTo sets the relay and sees to it that its position is published.
-func (n *Node) switchTo(on bool) error {
-	if err := n.relay.Set(on); err != nil {
-		return err
-	}
-	n.position = smartmeter.RelayStateOf(on)
-	n.savePosition()
-	n.pending |= pendingRelay
-	return nil
-}
-
-// powerUp sets the relay to where it belongs after power-up.
-func (n *Node) powerUp() error {
-	if n.relay == nil {
-		return nil
-	}
-	on := n.conf.Relay.PowerUp == wire.PositionOn
-	if n.conf.Relay.PowerUp == wire.PositionLast {
-		on = n.loadPosition()
-	}
-	if err := n.relay.Set(on); err != nil {
-		return &smartmeter.Error{Code: smartmeter.Unavailable, Field: "relay", Message: "it cannot be set after power-up", Err: err}
-	}
-	n.position = smartmeter.RelayStateOf(on)
-	return nil
-}
-
-// loadPosition returns where the relay was last; off if nobody knows.
-func (n *Node) loadPosition() bool {
-	saved, err := n.settings.Load(SavedRelay)
-	if err != nil {
-		n.trouble = err
-		return false
-	}
-	on, err := wire.DecodeRelayState(saved)
-	return err == nil && on
-}
-
-// savePosition keeps the position where the configuration asks for it. That it
-// could not be kept is no reason not to switch.
-func (n *Node) savePosition() {
-	if n.settings == nil || n.conf.Relay.PowerUp != wire.PositionLast {
-		return
-	}
-	on := n.position == smartmeter.RelayOn
-	n.trouble = n.settings.Save(SavedRelay, wire.AppendRelayState(n.payload[:0], on))
 }

@@ -65,7 +65,13 @@ func TestCommands(t *testing.T) {
 		{
 			"with a lease",
 			[]string{`{"id":"c6","boot":"0badcafe","before_t":20000,"set":"on","lease_until_t":99000}`},
-			[]string{`relay/ack {"id":"c6","result":"rejected","state":0,"reason":"this node has no leases"}`},
+			[]string{`relay/ack {"id":"c6","result":"done","state":1}`, "relay/state 1 (retained)"},
+			[]bool{true},
+		},
+		{
+			"with a lease that is over",
+			[]string{`{"id":"c6","boot":"0badcafe","before_t":20000,"set":"on","lease_until_t":10000}`},
+			[]string{`relay/ack {"id":"c6","result":"rejected","state":0,"reason":"its lease is over"}`},
 			nil,
 		},
 		{
@@ -181,7 +187,7 @@ func TestOtherTopicsAreIgnored(t *testing.T) {
 	l := newLab(t).connect()
 	for _, topic := range []string{
 		topicRelayState, "dev/other/relay/commands", "dev/bench-1/relay/command", "relay/commands",
-		"dev/bench-1/pzem/1/ack", "dev/bench-1/relay/lease", "dev/bench-1/protection/reset", "",
+		"dev/bench-1/pzem/1/ack", "dev/bench-1/protection", "",
 	} {
 		for _, payload := range []string{"1", "RELAY_ON", command("x", "on", boot, 1000)} {
 			if got := l.receive(topic, payload); len(got) != 0 {

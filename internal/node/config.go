@@ -7,12 +7,6 @@ import (
 	"github.com/iot-smart-meter/smartmeter/internal/wire"
 )
 
-// The intervals that a node takes, in milliseconds: 1 s to 1 h.
-const (
-	MinInterval smartmeter.Millis = 1000
-	MaxInterval smartmeter.Millis = 3_600_000
-)
-
 // DefaultConfig is in force until another is accepted.
 func DefaultConfig() wire.Config {
 	return wire.Config{
@@ -31,7 +25,7 @@ func (n *Node) loadConfig() {
 		return
 	}
 	saved, err := n.settings.Load(SavedConfig)
-	if err != nil || saved == nil {
+	if err != nil || len(saved) == 0 {
 		n.trouble = err
 		return
 	}
@@ -106,6 +100,9 @@ func (n *Node) configure(t smartmeter.Millis, wanted *wire.Config) (field, reaso
 	if field, reason := n.objection(wanted); reason != "" {
 		return field, reason
 	}
+	if *wanted == n.conf { // sent again: spare the memory, and the rhythm
+		return "", ""
+	}
 	if err := n.saveConfig(wanted); err != nil {
 		return "", shorten("cannot be kept: " + err.Error())
 	}
@@ -119,10 +116,9 @@ func (n *Node) apply(t smartmeter.Millis, wanted *wire.Config) {
 	n.due.sample = t + n.conf.Metrics
 	n.due.energy = t + n.conf.Energy
 	n.due.heartbeat = t + n.conf.Heartbeat
+	n.due.watch = t
 	n.pending |= pendingInfo // it tells the revision
-	if n.relay != nil {
-		n.savePosition()
-	}
+	n.savePosition()
 }
 
 // saveConfig keeps a configuration across power cuts.
@@ -132,64 +128,4 @@ func (n *Node) saveConfig(c *wire.Config) error {
 	}
 	n.trouble = n.settings.Save(SavedConfig, wire.AppendConfig(n.payload[:0], c))
 	return n.trouble
-}
-
-// objection returns what the node cannot honour in a configuration, and why;
-// "" if it can honour all of it. A limit that is accepted and then not watched
-// would be worse than none.
-func (n *Node) objection(c *wire.Config) (field, reason string) {
-	for _, interval := range [...]struct {
-		field string
-		value smartmeter.Millis
-	}{{"metrics", c.Metrics}, {"energy", c.Energy}, {"heartbeat", c.Heartbeat}} {
-		if reason := outside(interval.value, MinInterval, MaxInterval); reason != "" {
-			return interval.field, reason
-		}
-	}
-	switch c.Relay.PowerUp {
-	case wire.PositionOff, wire.PositionOn, wire.PositionLast:
-	default:
-		return "relay.power_up", "not off, on or last"
-	}
-	if c.Relay.PowerUp == wire.PositionLast && n.settings == nil {
-		return "relay.power_up", "this node keeps nothing across power cuts"
-	}
-	if c.Relay.Fallback != wire.PositionOff {
-		return "relay.fallback", notSupported
-	}
-	return unsupported(c)
-}
-
-const notSupported = "not supported"
-
-// unsupported returns the first limit that is set: the node has none yet.
-func unsupported(c *wire.Config) (field, reason string) {
-	for _, limit := range [...]struct {
-		field string
-		set   bool
-	}{
-		{"relay.min_on_s", c.Relay.MinOn != 0},
-		{"relay.min_off_s", c.Relay.MinOff != 0},
-		{"relay.max_on_s", c.Relay.MaxOn != 0},
-		{"relay.max_switches_per_min", c.Relay.MaxSwitchesPerMin != 0},
-		{"limits.current_ma", c.Limits.Current != 0},
-		{"limits.power_dw", c.Limits.Power != 0},
-	} {
-		if limit.set {
-			return limit.field, notSupported
-		}
-	}
-	return "", ""
-}
-
-// outside returns "" if low <= value <= high, else the reason to refuse it.
-func outside(value, low, high smartmeter.Millis) string {
-	switch {
-	case value < low:
-		return "below " + strconv.FormatInt(int64(low), 10)
-	case value > high:
-		return "above " + strconv.FormatInt(int64(high), 10)
-	default:
-		return ""
-	}
 }

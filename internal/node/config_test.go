@@ -24,13 +24,17 @@ func TestConfigurationIsRefusedWithAReason(t *testing.T) {
 		{`{"rev":8,"energy":0}`, `"ok":false,"field":"energy","reason":"below 1000"`},
 		{`{"rev":8,"heartbeat":5}`, `"ok":false,"field":"heartbeat","reason":"below 1000"`},
 		{`{"rev":8,"relay":{"power_up":"maybe"}}`, `"ok":false,"field":"relay.power_up","reason":"not off, on or last"`},
-		{`{"rev":8,"relay":{"fallback":"on"}}`, `"ok":false,"field":"relay.fallback","reason":"not supported"`},
-		{`{"rev":8,"relay":{"min_on_s":60}}`, `"ok":false,"field":"relay.min_on_s","reason":"not supported"`},
-		{`{"rev":8,"relay":{"min_off_s":300}}`, `"ok":false,"field":"relay.min_off_s","reason":"not supported"`},
-		{`{"rev":8,"relay":{"max_on_s":300}}`, `"ok":false,"field":"relay.max_on_s","reason":"not supported"`},
-		{`{"rev":8,"relay":{"max_switches_per_min":6}}`, `"ok":false,"field":"relay.max_switches_per_min","reason":"not supported"`},
-		{`{"rev":8,"limits":{"current_ma":16000,"hold_ms":500}}`, `"ok":false,"field":"limits.current_ma","reason":"not supported"`},
-		{`{"rev":8,"limits":{"power_dw":16000}}`, `"ok":false,"field":"limits.power_dw","reason":"not supported"`},
+		{`{"rev":8,"relay":{"fallback":"last"}}`, `"ok":false,"field":"relay.fallback","reason":"not off or on"`},
+		{`{"rev":8,"relay":{"min_on_s":-1}}`, `"ok":false,"field":"relay.min_on_s","reason":"below 0"`},
+		{`{"rev":8,"relay":{"min_off_s":3601}}`, `"ok":false,"field":"relay.min_off_s","reason":"above 3600"`},
+		{`{"rev":8,"relay":{"max_on_s":604801}}`, `"ok":false,"field":"relay.max_on_s","reason":"above 604800"`},
+		{`{"rev":8,"relay":{"min_on_s":60,"max_on_s":59}}`, `"ok":false,"field":"relay.max_on_s","reason":"below relay.min_on_s"`},
+		{`{"rev":8,"relay":{"max_switches_per_min":61}}`, `"ok":false,"field":"relay.max_switches_per_min","reason":"above 60"`},
+		{`{"rev":8,"limits":{"current_ma":100001}}`, `"ok":false,"field":"limits.current_ma","reason":"above 100000"`},
+		{`{"rev":8,"limits":{"power_dw":-1}}`, `"ok":false,"field":"limits.power_dw","reason":"below 0"`},
+		{`{"rev":8,"limits":{"hold_ms":60001}}`, `"ok":false,"field":"limits.hold_ms","reason":"above 60000"`},
+		{`{"rev":8,"limits":{"current_ma":16000,"power_dw":36800,"hold_ms":500}}`, `"ok":true`},
+		{`{"rev":8,"relay":{"fallback":"on","min_on_s":60,"min_off_s":300,"max_on_s":3600,"max_switches_per_min":6}}`, `"ok":true`},
 		{`{"rev":8,"limits":{"hold_ms":500}}`, `"ok":true`},
 		{`{"rev":8}`, `"ok":true`},
 		{`{"rev":8,"metrics":1000,"energy":3600000,"heartbeat":1000,"relay":{"power_up":"last","fallback":"off"}}`, `"ok":true`},
@@ -144,7 +148,7 @@ func TestSpoiltSettingsCountAsNone(t *testing.T) {
 	for name, saved := range map[string]string{
 		"half a file":               `{"rev":7,"metr`,
 		"impossible":                `{"rev":7,"metrics":1}`,
-		"from a node that did more": `{"rev":7,"limits":{"current_ma":16000}}`,
+		"from a node that did more": `{"rev":7,"relay":{"fallback":"blink"}}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := newLab(t)

@@ -30,6 +30,8 @@ const (
 	topicConfig        = "dev/bench-1/config"
 	topicConfigAck     = "dev/bench-1/config/ack"
 	topicLegacyConfig  = "dev/bench-1/pzem/config"
+	topicLease         = "dev/bench-1/relay/lease"
+	topicReset         = "dev/bench-1/protection/reset"
 	topicAck           = "dev/bench-1/pzem/ack"
 )
 
@@ -52,6 +54,7 @@ type lab struct {
 	now      smartmeter.Millis
 	next     smartmeter.Millis
 	clock    bool // the node knows the time of day
+	orders   int  // commands sent so far
 }
 
 // newLab returns a node that was just switched on, with a meter and a relay.
@@ -207,15 +210,23 @@ func (m *flakyMeter) Read(into *smartmeter.Measurement) error {
 type recordingRelay struct {
 	set []bool
 	err error
+	// moved is told of every change; nil for nobody.
+	moved func(on bool)
 }
 
 func (r *recordingRelay) Set(on bool) error {
 	if r.err != nil {
 		return r.err
 	}
+	if r.moved != nil && on != r.on() {
+		r.moved(on)
+	}
 	r.set = append(r.set, on)
 	return nil
 }
+
+// on reports the position.
+func (r *recordingRelay) on() bool { return len(r.set) > 0 && r.set[len(r.set)-1] }
 
 // transitions returns how often the position changed.
 func (r *recordingRelay) transitions() int {
@@ -270,6 +281,11 @@ func (m memory) Save(name string, data []byte) error {
 	return nil
 }
 
+func (m memory) Erase() error {
+	clear(m)
+	return nil
+}
+
 // errBroken is what broken things fail with.
 var errBroken = errors.New("broken")
 
@@ -278,3 +294,4 @@ type brokenMemory struct{ load, save error }
 
 func (m brokenMemory) Load(string) ([]byte, error) { return nil, m.load }
 func (m brokenMemory) Save(string, []byte) error   { return m.save }
+func (m brokenMemory) Erase() error                { return m.save }

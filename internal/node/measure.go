@@ -17,6 +17,7 @@ type metering struct {
 	// a chip that is just starting, until warmUntil.
 	unpowered bool
 	warmUntil smartmeter.Millis
+	counter   counter
 
 	silent    bool              // as announced, or about to be
 	changedAt smartmeter.Millis // when silent changed
@@ -28,14 +29,31 @@ type want uint8
 const (
 	wantSample want = 1 << iota
 	wantEnergy
+	wantWatch // to see whether a limit is exceeded
 )
 
 // silentAfter is how many reads must fail before the meter is called silent.
 const silentAfter = 3
 
 // measure reads the meter if anything wants it read, and publishes what it
-// said.
+// said. A limit that is exceeded comes first.
 func (n *Node) measure(t smartmeter.Millis, at smartmeter.Instant) {
+	n.wantWhatIsDue(t)
+	if n.metering.wanted == 0 || t < n.due.read || !n.read(t) {
+		return
+	}
+	n.protect(t)
+	if n.metering.wanted&wantSample != 0 {
+		n.sample(t, at)
+	}
+	if n.metering.wanted&wantEnergy != 0 {
+		n.publishEnergy(t)
+	}
+	n.metering.wanted = 0
+}
+
+// wantWhatIsDue notes for what the meter is to be read.
+func (n *Node) wantWhatIsDue(t smartmeter.Millis) {
 	if t >= n.due.sample {
 		n.metering.wanted |= wantSample
 		n.due.sample = following(n.due.sample, n.conf.Metrics, t)
@@ -44,19 +62,10 @@ func (n *Node) measure(t smartmeter.Millis, at smartmeter.Instant) {
 		n.metering.wanted |= wantEnergy
 		n.due.energy = following(n.due.energy, n.conf.Energy, t)
 	}
-	if n.metering.wanted == 0 || t < n.due.read {
-		return
+	if n.watching() && t >= n.due.watch {
+		n.metering.wanted |= wantWatch
+		n.due.watch = t + watchEvery
 	}
-	if !n.read(t) {
-		return
-	}
-	if n.metering.wanted&wantSample != 0 {
-		n.sample(t, at)
-	}
-	if n.metering.wanted&wantEnergy != 0 {
-		n.publishEnergy()
-	}
-	n.metering.wanted = 0
 }
 
 // read asks the meter and reports whether its answer can be believed. If not,
@@ -77,11 +86,17 @@ func (n *Node) read(t smartmeter.Millis) bool {
 	if m.unpowered && n.warmUp > 0 {
 		if m.warmUntil == 0 {
 			m.warmUntil = t + n.warmUp
+			m.counter.from = t + settling
 		}
 		if t < m.warmUntil {
 			n.due.read = m.warmUntil
 			return false
 		}
+	}
+	if m.reading.Has.Has(smartmeter.Energy) && !m.counter.believes(m.reading.Energy, t) {
+		m.reading.Has &^= smartmeter.Energy
+		m.reading.Energy = 0
+		n.counts.Jumps++
 	}
 	m.unpowered, m.warmUntil, m.failures = false, 0, 0
 	n.meterIs(false, t)
@@ -98,6 +113,9 @@ func (n *Node) readFailed(t smartmeter.Millis) {
 		n.meterIs(true, t)
 	}
 	n.due.read = t + min(meterRetry, n.conf.Metrics)
+	if n.watching() {
+		n.due.read = t + watchEvery
+	}
 }
 
 // meterIs notes whether the meter is silent, and that the hub is to be told
@@ -119,9 +137,14 @@ func (n *Node) sample(t smartmeter.Millis, at smartmeter.Instant) {
 	n.sendLive(s, t)
 }
 
-// publishEnergy publishes the meter's register in the fielded form.
-func (n *Node) publishEnergy() {
+// publishEnergy publishes the meter's register in the fielded form, as soon as
+// it can be believed.
+func (n *Node) publishEnergy(t smartmeter.Millis) {
 	if !n.connected {
+		return
+	}
+	if !n.metering.reading.Has.Has(smartmeter.Energy) {
+		n.due.energy = min(n.due.energy, t+meterRetry)
 		return
 	}
 	payload := wire.AppendEnergy(n.payload[:0], n.metering.reading.Energy)

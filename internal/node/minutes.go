@@ -60,6 +60,9 @@ func (m *minutes) acknowledge(seq uint32) {
 	}
 }
 
+// clear forgets everything.
+func (m *minutes) clear() { m.oldest = m.newest + 1 }
+
 // from returns the first remembered minute from one on; one after newest if
 // there is none.
 func (m *minutes) from(at int64) int64 {

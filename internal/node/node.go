@@ -20,11 +20,14 @@
 //     for the node's own relay/state.
 //   - After power-up the relay is where the configuration says, before anything
 //     else happens.
+//   - An ON with a lease ends with it, whatever became of the hub, the broker or
+//     the network. A renewal that comes too late changes nothing.
+//   - Too much current or power cuts the load off, and so it stays over power
+//     cuts until a person resets it. Minimum times, the longest time on and the
+//     number of switches a minute hold for every way to switch; but OFF always
+//     wins, except that a command can be told of a minimum time on.
 //   - A configuration is refused with a reason if the node cannot honour all of
 //     it, and kept if it is accepted.
-//
-// What it does not do yet, and therefore does not announce: leases, cutting off by itself, minimum times between switching. A command or
-// configuration that relies on one of these is refused.
 package node
 
 import (
@@ -60,12 +63,16 @@ type Settings interface {
 	Load(name string) ([]byte, error)
 	// Save returns when data survives a power cut.
 	Save(name string, data []byte) error
+	// Erase forgets everything that was saved, and what else a factory reset
+	// has to take with it, the password of the WiFi for one.
+	Erase() error
 }
 
 // The names under which a node saves.
 const (
 	SavedConfig = "config" // the accepted configuration, as on the wire
 	SavedRelay  = "relay"  // the position of the relay, as on the wire
+	SavedCutOff = "cutoff" // why the node cut off, as on the wire; empty if it did not
 )
 
 // Config is what a node is made of.
@@ -92,9 +99,10 @@ type Config struct {
 
 	// Firmware and Model are for people to read, at most 64 bytes each.
 	Firmware, Model string
-	// WarmUp is for how long values are not believed after the meter was
-	// silent: a PZEM-004T that just got its mains back answers nonsense with a
-	// valid CRC for about 4 s. 0 believes it at once.
+	// WarmUp is for how long values are not believed after the node's boot and
+	// after the meter was silent: a PZEM-004T that just got its mains back
+	// answers nonsense with a valid CRC for about 4 s, and its register needs
+	// 30 s. 0 believes both at once.
 	WarmUp smartmeter.Millis
 }
 
@@ -111,18 +119,22 @@ type Node struct {
 	model    string
 	warmUp   smartmeter.Millis
 
-	topics    topics
-	conf      wire.Config
-	due       schedule
-	connected bool
-	pending   pending
-	metering  metering
-	buffer    Buffer
-	out       outbox
-	position  smartmeter.RelayState
-	commands  commandLog
-	counts    Counts
-	trouble   error
+	topics     topics
+	conf       wire.Config
+	due        schedule
+	connected  bool
+	pending    pending
+	metering   metering
+	buffer     Buffer
+	out        outbox
+	position   smartmeter.RelayState
+	contact    contact
+	protection protection
+	commands   commandLog
+	button     button
+	untold     untold
+	counts     Counts
+	trouble    error
 
 	payload [7 << 10]byte // where messages are put together, a full backlog too
 }
@@ -130,6 +142,10 @@ type Node struct {
 // schedule is what is due when, in milliseconds since boot.
 type schedule struct {
 	sample, energy, heartbeat smartmeter.Millis
+	// watch is when the meter is read for the limits' sake.
+	watch smartmeter.Millis
+	// relay is before when nobody tries again to move it.
+	relay smartmeter.Millis
 	// read is before when the meter is left alone after a failed read.
 	read smartmeter.Millis
 	// retry is when messages that were not taken are offered again.
@@ -175,6 +191,7 @@ func New(c Config) (*Node, error) {
 		warmUp:   c.WarmUp,
 		topics:   topicsOf(c.Topics, c.ID),
 		buffer:   c.Buffer,
+		metering: metering{unpowered: true},
 		out:      outbox{minutes: newMinutes(c.Minutes)},
 	}
 	if n.buffer == nil {
@@ -193,6 +210,8 @@ func New(c Config) (*Node, error) {
 // to be called again. Calling it earlier does no harm; call it after Receive,
 // Connected and Disconnected, for they may change what is due.
 func (n *Node) Step(t smartmeter.Millis, at smartmeter.Instant) smartmeter.Millis {
+	n.guard(t)
+	n.holdButton(t)
 	n.measure(t, at)
 	if n.connected {
 		n.beat(t)
@@ -204,9 +223,9 @@ func (n *Node) Step(t smartmeter.Millis, at smartmeter.Instant) smartmeter.Milli
 
 // next returns when the next thing is due.
 func (n *Node) next() smartmeter.Millis {
-	next := n.due.sample
-	if n.metering.wanted != 0 {
-		next = n.due.read
+	next := min(n.nextRead(), n.guardWake())
+	if n.button.down && !n.button.done {
+		next = min(next, n.button.since+wipe)
 	}
 	if !n.connected {
 		return next
@@ -216,6 +235,18 @@ func (n *Node) next() smartmeter.Millis {
 		next = min(next, n.due.retry)
 	}
 	return next
+}
+
+// nextRead returns when the meter is read next, but for its energy.
+func (n *Node) nextRead() smartmeter.Millis {
+	switch {
+	case n.metering.wanted != 0:
+		return n.due.read
+	case n.watching():
+		return min(n.due.sample, max(n.due.watch, n.due.read))
+	default:
+		return n.due.sample
+	}
 }
 
 // following returns the next multiple of period after due that is later than
@@ -232,7 +263,12 @@ type Status struct {
 	// could be believed.
 	Latest      smartmeter.Sample
 	MeterSilent bool
-	Config      wire.Config // in force
+	// CutOff is what made the node cut off, by kind "" if nothing did.
+	CutOff wire.NodeEvent
+	// LeaseUntil is when the relay's ON ends, in milliseconds since boot; 0 if
+	// it has no lease.
+	LeaseUntil smartmeter.Millis
+	Config     wire.Config // in force
 	// Unacknowledged is how many samples wait for the hub's receipt.
 	Unacknowledged int
 	Counts         Counts
@@ -245,8 +281,10 @@ type Status struct {
 type Counts struct {
 	MeterFailed uint32 // reads without an answer that could be believed
 	Implausible uint32 // of these, answers outside the physical range
+	Jumps       uint32 // registers that were left out of a sample
 	Retained    uint32 // retained messages, which are never obeyed
 	Undecodable uint32 // messages that nobody can understand
+	RelayFailed uint32 // times that the relay could not be moved
 	NotTaken    uint32 // live samples that found the link full
 	Lost        uint32 // samples that had to go before they were acknowledged
 }
@@ -261,6 +299,8 @@ func (n *Node) Status() Status {
 		Relay:          n.position,
 		Latest:         n.metering.latest,
 		MeterSilent:    n.metering.silent,
+		CutOff:         n.protection.cutOff,
+		LeaseUntil:     n.contact.lease,
 		Config:         n.conf,
 		Unacknowledged: int(next - first),
 		Counts:         counts,

@@ -19,7 +19,7 @@ func TestNodeIntroducesItself(t *testing.T) {
 	l.run(1234).connect()
 	want := []string{
 		"status Online (retained)",
-		`info {"proto":1,"fw":"1.2","model":"bench","boot":"0badcafe","t":1234,"config_rev":0,"caps":["backlog","relay"],"channels":1} (retained)`,
+		`info {"proto":1,"fw":"1.2","model":"bench","boot":"0badcafe","t":1234,"config_rev":0,"caps":["backlog","relay","lease","limits"],"channels":1} (retained)`,
 		"relay/state 0 (retained)",
 	}
 	if diff := cmp.Diff(want, texts(l.link.sent)); diff != "" {
@@ -134,7 +134,7 @@ func TestWillAndSubscriptions(t *testing.T) {
 	if diff := cmp.Diff(want, l.node.Will()); diff != "" {
 		t.Errorf("will (-want +got):\n%s", diff)
 	}
-	subscriptions := []string{topicRelayCommands, topicConfig, topicLegacyConfig, topicAck}
+	subscriptions := []string{topicRelayCommands, topicConfig, topicLegacyConfig, topicAck, topicLease, topicReset}
 	if diff := cmp.Diff(subscriptions, l.node.Subscriptions()); diff != "" {
 		t.Errorf("subscriptions (-want +got):\n%s", diff)
 	}
@@ -189,11 +189,11 @@ func TestMeterFailures(t *testing.T) {
 				{Kind: wire.NodeMeterBack, Boot: boot, T: 25_000},
 			},
 		},
-		{name: "warming up after silence", warmUp: 4000, err: pzem.ErrSilent, from: 9000, to: 11_000, missing: []uint32{10, 15}, extra: []uint32{19}},
-		{name: "no warming up after noise", warmUp: 4000, err: pzem.ErrCRC, from: 9000, to: 11_000, missing: []uint32{10}},
+		{name: "warming up after silence", warmUp: 4000, err: pzem.ErrSilent, from: 9000, to: 11_000, missing: []uint32{0, 10, 15}, extra: []uint32{4, 19}},
+		{name: "no warming up after noise", warmUp: 4000, err: pzem.ErrCRC, from: 9000, to: 11_000, missing: []uint32{0, 10}, extra: []uint32{4}},
 		{
 			name: "the silence is over when the values can be believed", warmUp: 4000, err: pzem.ErrSilent, from: 9000, to: 21_000,
-			missing: []uint32{10, 15, 20, 25}, extra: []uint32{29},
+			missing: []uint32{0, 10, 15, 20, 25}, extra: []uint32{4, 29},
 			events: []wire.NodeEvent{
 				{Kind: wire.NodeMeterSilent, Boot: boot, T: 20_000},
 				{Kind: wire.NodeMeterBack, Boot: boot, T: 29_000},

@@ -13,6 +13,7 @@ type topics struct {
 	configAck, event         string
 	commands, config, legacy string
 	acknowledgement          string
+	lease, reset             string
 }
 
 // topicsOf spells the topics of node id.
@@ -33,6 +34,8 @@ func topicsOf(spelling wire.Topics, id smartmeter.NodeID) topics {
 		config:          of(wire.KindConfig),
 		legacy:          of(wire.KindLegacyConfig),
 		acknowledgement: of(wire.KindAck),
+		lease:           of(wire.KindRelayLease),
+		reset:           of(wire.KindProtectionReset),
 	}
 }
 
@@ -43,7 +46,9 @@ const (
 	pendingOnline pending = 1 << iota
 	pendingInfo
 	pendingRelay
-	pendingMeter // that the meter fell silent, or is back
+	pendingMeter  // that the meter fell silent, or is back
+	pendingCutOff // that the node cut off, until a person resets it
+	pendingEvents // what else happened
 )
 
 // Will is what the broker shall publish when the node is gone, and what a node
@@ -55,7 +60,7 @@ func (n *Node) Will() smartmeter.Message {
 // Subscriptions returns the topics to subscribe to, with QoS 1, at every
 // connect. The node's own relay/state is not among them.
 func (n *Node) Subscriptions() []string {
-	return []string{n.topics.commands, n.topics.config, n.topics.legacy, n.topics.acknowledgement}
+	return []string{n.topics.commands, n.topics.config, n.topics.legacy, n.topics.acknowledgement, n.topics.lease, n.topics.reset}
 }
 
 // Connected tells the node that the link works, with subscriptions made. It
@@ -68,6 +73,9 @@ func (n *Node) Connected(t smartmeter.Millis) {
 	}
 	if n.metering.silent {
 		n.pending |= pendingMeter // who listens now may not have heard
+	}
+	if n.protection.latched() {
+		n.pending |= pendingCutOff
 	}
 	n.due.energy, n.due.heartbeat = t, t
 	_, kept := n.buffer.Bounds()
@@ -96,7 +104,7 @@ func (n *Node) beat(t smartmeter.Millis) {
 // that is not taken.
 func (n *Node) publishPending(t smartmeter.Millis) {
 	n.due.retry = t + linkRetry
-	for what := pendingOnline; what <= pendingMeter && n.connected; what <<= 1 {
+	for what := pendingOnline; what <= pendingEvents && n.connected; what <<= 1 {
 		if n.pending&what == 0 {
 			continue
 		}
@@ -119,12 +127,16 @@ func (n *Node) publish(what pending, t smartmeter.Millis) bool {
 	case pendingRelay:
 		on := n.position == smartmeter.RelayOn
 		return n.link.Publish(n.topics.relayState, wire.AppendRelayState(n.payload[:0], on), 1, true)
-	default:
+	case pendingMeter:
 		event := wire.NodeEvent{Kind: wire.NodeMeterBack, Boot: n.boot, T: n.metering.changedAt}
 		if n.metering.silent {
 			event.Kind = wire.NodeMeterSilent
 		}
-		return n.link.Publish(n.topics.event, wire.AppendEvent(n.payload[:0], &event), 1, false)
+		return n.publishEvent(&event)
+	case pendingCutOff:
+		return n.publishEvent(&n.protection.cutOff)
+	default:
+		return n.publishEvents()
 	}
 }
 
@@ -147,5 +159,5 @@ func (n *Node) caps() []wire.Capability {
 	if n.relay == nil {
 		return []wire.Capability{wire.CapBacklog}
 	}
-	return []wire.Capability{wire.CapBacklog, wire.CapRelay}
+	return []wire.Capability{wire.CapBacklog, wire.CapRelay, wire.CapLease, wire.CapLimits}
 }

@@ -21,6 +21,7 @@ func (n *Node) Receive(t smartmeter.Millis, topic string, payload []byte, retain
 		n.counts.Retained++
 		return
 	}
+	n.guard(t)
 	switch about.Kind {
 	case wire.KindRelayCommands:
 		err = n.receiveCommand(t, payload)
@@ -30,7 +31,10 @@ func (n *Node) Receive(t smartmeter.Millis, topic string, payload []byte, retain
 		err = n.receiveLegacyConfig(t, payload)
 	case wire.KindAck:
 		err = n.receiveAck(t, payload)
-	default: // a lease or a reset: the node announces neither
+	case wire.KindRelayLease:
+		err = n.receiveLease(payload)
+	case wire.KindProtectionReset:
+		err = n.receiveReset(t, payload)
 	}
 	if err != nil {
 		n.counts.Undecodable++

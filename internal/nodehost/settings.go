@@ -60,3 +60,14 @@ func (d settingsDir) sync() error {
 	}
 	return errors.Join(f.Sync(), f.Close())
 }
+
+// Erase forgets everything.
+func (d settingsDir) Erase() error {
+	var failed []error
+	for _, name := range []string{node.SavedConfig, node.SavedRelay, node.SavedCutOff} {
+		if err := os.Remove(filepath.Join(string(d), name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			failed = append(failed, err)
+		}
+	}
+	return errors.Join(append(failed, d.sync())...)
+}

@@ -137,6 +137,12 @@ func (s settings) Save(name string, data []byte) error {
 	return nil
 }
 
+// Erase forgets everything.
+func (s settings) Erase() error {
+	clear(s)
+	return nil
+}
+
 // bootOf returns a boot id that differs between simulations begun at different
 // times, though seed and node be the same: their samples are different ones.
 func bootOf(seed uint64, start time.Time, id smartmeter.NodeID) smartmeter.BootID {

@@ -10,6 +10,7 @@ const (
 	NodeOvercurrent  NodeEventKind = "overcurrent"   // cut off; Current is what was measured
 	NodeOverpower    NodeEventKind = "overpower"     // cut off; Power is what was measured
 	NodeLeaseExpired NodeEventKind = "lease_expired" // the relay went to its fallback
+	NodeMaxOn        NodeEventKind = "max_on"        // the relay was on for as long as it may
 	NodeButton       NodeEventKind = "button"        // a person moved the relay at the node
 	NodeMeterSilent  NodeEventKind = "meter_silent"  // most likely no mains, which is not 0 W
 	NodeMeterBack    NodeEventKind = "meter_back"
@@ -35,7 +36,7 @@ func DecodeEvent(p []byte) (NodeEvent, error) {
 	for d.begin(); d.next(); {
 		switch d.field {
 		case fieldKind:
-			word(&d, &e.Kind, NodeOvercurrent, NodeOverpower, NodeLeaseExpired, NodeButton,
+			word(&d, &e.Kind, NodeOvercurrent, NodeOverpower, NodeLeaseExpired, NodeMaxOn, NodeButton,
 				NodeMeterSilent, NodeMeterBack, NodeReset)
 		case fieldBoot:
 			d.boot(&e.Boot)

@@ -129,7 +129,9 @@ func (t Topics) AppendTopic(dst []byte, node smartmeter.NodeID, kind Kind, chann
 const meter = "pzem/"
 
 // Parse reads a topic that Topic could have built. The error is [UnknownTopic]
-// or [BadNodeID]. It does not allocate: the address shares the topic's memory.
+// or [BadNodeID]; with UnknownTopic the address has the node, if it is below a
+// node's, and nothing else. It does not allocate: the address shares the
+// topic's memory.
 func (t Topics) Parse(topic string) (Address, error) {
 	rest, ok := strings.CutPrefix(topic, t.prefix())
 	if !ok {
@@ -149,7 +151,7 @@ func (t Topics) Parse(topic string) (Address, error) {
 	if a.Kind, a.Channel = channelOf(leaf); a.Kind != 0 {
 		return a, nil
 	}
-	return Address{}, UnknownTopic
+	return a, UnknownTopic
 }
 
 // kindOf returns the kind of a leaf, 0 if it is none.

@@ -81,8 +81,24 @@ func TestParseRefusesOtherTopics(t *testing.T) {
 		"dev/n/pzem/1/metrics/x":                  UnknownTopic,
 		"dev/n/relay/1/state":                     UnknownTopic,
 	} {
-		if a, err := (Topics{}).Parse(topic); err != want || a != (Address{}) {
+		if a, err := (Topics{}).Parse(topic); err != want || a != (Address{Node: a.Node}) || a.Node != "" && a.Node != "n" {
 			t.Errorf("%q: %+v, %v; want %v", topic, a, err, want)
+		}
+	}
+}
+
+// What comes on a topic that nobody knows can still be told of its node.
+func TestParseNamesTheNodeOfUnknownTopics(t *testing.T) {
+	for topic, want := range map[string]smartmeter.NodeID{
+		"dev/n/no/such/topic":    "n",
+		"dev/n/":                 "n",
+		"dev/n/pzem/256/metrics": "n",
+		"dev/n":                  "",
+		"dev/a b/no/such/topic":  "",
+		"Dev/n/status":           "",
+	} {
+		if a, err := (Topics{}).Parse(topic); err == nil || a != (Address{Node: want}) {
+			t.Errorf("%q: %+v, %v; want node %q", topic, a, err, want)
 		}
 	}
 }
