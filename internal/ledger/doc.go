@@ -47,7 +47,8 @@
 //     and 26 kW for the time without samples): one counter, a gap between.
 //   - higher than that: a Jump. The difference is held until a person decides.
 //   - lower, and the way over 9,999.99 kWh is no longer than can have been used
-//     and than 1,000 kWh: a Rollover, and counted.
+//     and than 1,000 kWh, and the node announced no reset: a Rollover, and
+//     counted.
 //   - lower otherwise: a Reset, which began at 0. What it shows is counted if the
 //     power accounts for it, or the node announced it. If it can have been used
 //     but nothing says so, it is held. If it cannot have been, then the register

@@ -74,7 +74,8 @@ func (s *State) belongs(p Point) bool {
 	case s.Waiting && s.openFitsBetter(p):
 		return false
 	case used < 0:
-		return used >= -registerStep && !s.announcedNear(p.At)
+		announced := s.announcedNear(p.At) && p.Register <= vouched(s.Base.Since)
+		return used >= -registerStep && !announced
 	default:
 		return used <= vouched(s.Base.Since)
 	}

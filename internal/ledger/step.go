@@ -68,7 +68,7 @@ func (f *Folder) begin(p Point) {
 	}
 	p.Register = o.High
 	f.post(spanBetween(o.First, p, o.Since, o.High-o.First.Register))
-	*s = State{Known: true, Base: Track{Last: p}, Announced: s.Announced}
+	*s = State{Known: true, Base: Track{Last: p}} // a word about a reset counts once
 }
 
 // bridge says what was used between the counter in force and the candidate.
@@ -84,7 +84,7 @@ func (f *Folder) bridge(o Candidate) {
 		f.post(spanBetween(last, o.First, o.Gap, rise))
 	case rise >= 0:
 		f.find(Finding{Kind: Jump, From: last, To: o.First, Use: o.Gap, Held: rise, Reason: whyTooMuch(rise, o.First.At-last.At)})
-	case over >= 0 && over <= min(limit, rollover/10):
+	case over >= 0 && over <= min(limit, rollover/10) && !s.announcedNear(o.First.At):
 		f.post(spanBetween(last, o.First, o.Gap, over))
 		f.find(Finding{Kind: Rollover, From: last, To: o.First, Use: o.Gap})
 	default:
