@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"iter"
 	"math"
 	"math/bits"
 	"net/url"
@@ -24,7 +25,7 @@ type readingsRequest struct {
 	DevicePath
 	From       time.Time `query:"from" doc:"first instant, included; an hour before to if absent"`
 	To         time.Time `query:"to" doc:"last instant, excluded; the newest reading if absent"`
-	Step       string    `query:"step" enum:"raw,1m,15m,1h" default:"raw" doc:"raw: every reading as it was measured; else summed up in steps that begin at full minutes, quarters or hours UTC"`
+	Step       string    `query:"step" enum:"raw,1m,15m,1h" default:"raw" doc:"raw: every reading as it was measured; else summed up in steps that begin at full minutes, quarters or hours UTC, each day UTC on its own"`
 	Quantities []string  `query:"quantities" enum:"voltage,current,power,frequency,pf,energy_wh" doc:"separated by commas; all if absent"`
 	Limit      int       `query:"limit" minimum:"1" maximum:"100000" default:"100000" doc:"readings on a page"`
 }
@@ -49,7 +50,7 @@ type columns struct {
 	FrequencyMax   column `json:"frequency_max,omitzero" doc:"Hz"`
 	PowerFactorMin column `json:"pf_min,omitzero"`
 	PowerFactorMax column `json:"pf_max,omitzero"`
-	Coverage       column `json:"coverage,omitzero" doc:"part of the step for which there are readings, 0 to 1"`
+	Coverage       column `json:"coverage,omitzero" doc:"part of the step for which there are readings of these quantities, 0 to 1"`
 }
 
 // of returns the columns of a quantity: its values, minima and maxima.
@@ -70,7 +71,7 @@ func (c *columns) of(name string) (value, least, most *column) {
 	}
 }
 
-var steps = map[string]time.Duration{"1m": time.Minute, "15m": 15 * time.Minute, "1h": time.Hour}
+var steps = map[string]smartmeter.Millis{"1m": 60_000, "15m": 900_000, "1h": 3_600_000}
 
 func (a *api) listReadings(ctx context.Context, in *readingsRequest) (*body[columns], error) {
 	if in.To.IsZero() {
@@ -84,11 +85,11 @@ func (a *api) listReadings(ctx context.Context, in *readingsRequest) (*body[colu
 	}
 	id, from, to := smartmeter.DeviceID(in.ID), smartmeter.InstantOf(in.From), smartmeter.InstantOf(in.To)
 	if width, ok := steps[in.Step]; ok {
-		buckets, err := a.hub.Buckets(ctx, id, from, to, smartmeter.Millis(width.Milliseconds()))
+		c, err := showBuckets(a.hub.Buckets(ctx, id, bitsOf(in.Quantities), from, to, width), width, in.Quantities)
 		if err != nil {
 			return nil, a.fail(err)
 		}
-		return &body[columns]{showBuckets(buckets, width, in.Quantities)}, nil
+		return &body[columns]{c}, nil
 	}
 	page, err := a.hub.Readings(ctx, id, from, to, in.Limit)
 	if err != nil {
@@ -106,10 +107,7 @@ func showReadings(page hub.Page, wanted []string) columns {
 	for _, r := range page.Readings {
 		c.T = append(c.T, int64(r.At))
 	}
-	for _, q := range quantities {
-		if len(wanted) > 0 && !slices.Contains(wanted, q.name) {
-			continue
-		}
+	for q := range named(wanted) {
 		values := make(column, 0, len(page.Readings))
 		for i := range page.Readings {
 			if r := &page.Readings[i]; r.Has.Has(q.bit) {
@@ -124,39 +122,81 @@ func showReadings(page hub.Page, wanted []string) columns {
 	return c
 }
 
-func showBuckets(buckets []hub.Bucket, width time.Duration, wanted []string) columns {
-	c := columns{T: make([]int64, 0, len(buckets)), Coverage: make(column, 0, len(buckets))}
-	for _, b := range buckets {
+// showBuckets takes buckets apart as they come: only the figures that are shown
+// are held until the end.
+func showBuckets(buckets iter.Seq2[smartmeter.Bucket, error], width smartmeter.Millis, wanted []string) (columns, error) {
+	c := columns{T: []int64{}, Coverage: column{}}
+	var shown []summed
+	for q := range named(wanted) {
+		shown = append(shown, c.summed(q))
+	}
+	for b, err := range buckets {
+		if err != nil {
+			return columns{}, err
+		}
 		c.T = append(c.T, int64(b.At))
-		c.Coverage = append(c.Coverage, float64(b.Covered())/float64(width.Milliseconds()))
-	}
-	for _, q := range quantities {
-		if len(wanted) > 0 && !slices.Contains(wanted, q.name) {
-			continue
+		c.Coverage = append(c.Coverage, float64(b.Covered())/float64(width))
+		for i := range shown {
+			shown[i].add(&b)
 		}
-		value, least, most := c.of(q.name)
-		if least == nil {
-			*value = q.column(buckets, func(s hub.Summary) float64 { return float64(s.Last) })
-			continue
-		}
-		*value = q.column(buckets, func(s hub.Summary) float64 { return s.Mean })
-		*least = q.column(buckets, func(s hub.Summary) float64 { return float64(s.Min) })
-		*most = q.column(buckets, func(s hub.Summary) float64 { return float64(s.Max) })
 	}
-	return c
+	return c, nil
 }
 
-// column takes one figure of a quantity out of each bucket, in people's units.
-func (q *quantity) column(buckets []hub.Bucket, figure func(hub.Summary) float64) column {
-	values := make(column, 0, len(buckets))
-	for i := range buckets {
-		if s := buckets[i].Of[bits.TrailingZeros8(uint8(q.bit))]; s.Measured {
-			values = append(values, figure(s)/q.scale)
-		} else {
-			values = append(values, math.NaN())
+// summed is a quantity and the columns of its sums.
+type summed struct {
+	*quantity
+	value, least, most *column // no extremes of a register
+}
+
+// summed makes the columns of a quantity, which are there even if they stay
+// empty.
+func (c *columns) summed(q *quantity) summed {
+	value, least, most := c.of(q.name)
+	for _, of := range []*column{value, least, most} {
+		if of != nil {
+			*of = column{}
 		}
 	}
-	return values
+	return summed{q, value, least, most}
+}
+
+// add appends what a bucket says of the quantity, in people's units.
+func (s *summed) add(b *smartmeter.Bucket) {
+	of := &b.Of[bits.TrailingZeros8(uint8(s.bit))]
+	show := func(c *column, v float64) {
+		if !of.Measured {
+			v = math.NaN()
+		}
+		*c = append(*c, v/s.scale)
+	}
+	if s.least == nil {
+		show(s.value, float64(of.Last))
+		return
+	}
+	show(s.value, of.Mean())
+	show(s.least, float64(of.Min))
+	show(s.most, float64(of.Max))
+}
+
+// bitsOf returns the set of the quantities of these names, all if there are none.
+func bitsOf(wanted []string) (set smartmeter.Quantities) {
+	for q := range named(wanted) {
+		set |= q.bit
+	}
+	return set
+}
+
+// named yields the quantities of these names, all if there are none.
+func named(wanted []string) iter.Seq[*quantity] {
+	return func(yield func(*quantity) bool) {
+		for i := range quantities {
+			q := &quantities[i]
+			if (len(wanted) == 0 || slices.Contains(wanted, q.name)) && !yield(q) {
+				return
+			}
+		}
+	}
 }
 
 // following returns the address of the page that begins at next.
