@@ -19,10 +19,11 @@ type part struct {
 	// What the header of the next part says, or will say, of this one.
 	soundTo, endAt int64
 
-	closed bool // the next part said so, or will: nothing is written here any more
-	walked bool // soundTo and endAt are known
-	ready  bool // the next batch may be written behind endAt
-	known  bool // its frames were delivered, or written by this process
+	closed bool  // the next part said so, or will: nothing is written here any more
+	walked bool  // soundTo and endAt are known
+	ready  bool  // the next batch may be written behind endAt
+	known  bool  // its frames were delivered, or written by this process
+	unsaid int64 // from here on, Sync has yet to return the places; 0: it has
 }
 
 // close ends a part: all of it up to sound was acknowledged, and nothing from
@@ -30,6 +31,20 @@ type part struct {
 func (p *part) close(sound, end int64) {
 	p.soundTo, p.endAt = sound, end
 	p.closed, p.walked, p.ready = true, true, false
+}
+
+// mark says up to where the caller knows the part. A torn batch at a month's end
+// is looked at again, until a next part says where it ends.
+func (p *part) mark() int64 {
+	switch {
+	case !p.known:
+		return headerBytes
+	case p.unsaid > 0:
+		return p.unsaid
+	case p.closed:
+		return p.endAt
+	}
+	return p.soundTo
 }
 
 // damaged is an entry for the report.
@@ -85,17 +100,18 @@ func (a *Archive) discard(p *part) {
 	})
 }
 
-// removeVoid removes a month's files that do not count, for good.
+// removeVoid removes a month's files that do not count, one after the other, for
+// good. Those that are left after an error are tried again.
 func (a *Archive) removeVoid(m *month) error {
-	if len(m.void) == 0 {
-		return nil
-	}
 	for len(m.void) > 0 {
 		err := a.cfg.FS.Remove(a.path(m.void[0]))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
+		if err := a.cfg.FS.SyncDir(a.cfg.Dir); err != nil {
+			return err
+		}
 		a.change(func() { m.void = m.void[1:] })
 	}
-	return a.cfg.FS.SyncDir(a.cfg.Dir)
+	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 
 	"github.com/iot-smart-meter/smartmeter/internal/disk"
@@ -60,8 +61,11 @@ type rewriting struct {
 // write makes the new file, durable, under a name that does not count.
 func (r *rewriting) write(ctx context.Context, old *month, each func(Frame) ([]byte, bool, error)) (err error) {
 	h := header{site: r.a.cfg.Site, month: old.month, number: old.highest + 1}
-	_ = r.a.cfg.FS.Remove(r.a.path(fileName(h.month, h.number) + newSuffix)) // of an earlier attempt
-	if r.part, err = r.a.create(h, fileName(h.month, h.number)+newSuffix); err != nil {
+	name := fileName(h.month, h.number) + newSuffix
+	if err := r.a.cfg.FS.Remove(r.a.path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err // an earlier attempt left it
+	}
+	if r.part, err = r.a.create(h, name); err != nil {
 		return err
 	}
 	if r.f, err = r.a.cfg.FS.Open(r.a.path(r.part.name)); err == nil {
@@ -143,15 +147,17 @@ func (r *rewriting) commit(old *month) error {
 	}
 	p.name = to
 	p.size, p.soundTo, p.endAt = r.at, r.end, r.end
-	p.walked, p.ready, p.known = true, true, true
+	p.walked, p.ready = true, true
+	p.known = !slices.ContainsFunc(old.parts, func(was *part) bool { return !was.known && was.state == headerIntact })
 	r.a.change(func() {
 		for _, was := range old.parts {
 			old.void = append(old.void, was.name)
 		}
 		old.void = append(old.void, old.blank...)
-		old.parts, old.blank, old.torn = []*part{p}, nil, nil
+		old.parts, old.blank, old.torn, old.damage = []*part{p}, nil, nil, nil
 		old.highest = p.number
 	})
+	r.a.again(p.month)
 	return nil
 }
 
@@ -163,34 +169,4 @@ func (r *rewriting) undo(old *month, name string) {
 	last := old.last()
 	r.a.change(func() { last.close(last.soundTo, last.endAt) })
 	r.a.discard(r.part)
-}
-
-// Remove removes all files of a month, for good; also from a full disk. If it is
-// interrupted, some may be left, and with them some of the frames.
-func (a *Archive) Remove(ctx context.Context, m Month) error {
-	if err := a.takeTurn(ctx); err != nil {
-		return err
-	}
-	defer a.endTurn()
-	month := a.months[m]
-	if month == nil {
-		return nil
-	}
-	a.change(func() { month.void, month.blank, month.torn = append(month.void, month.blank...), nil, nil })
-	if err := a.removeVoid(month); err != nil {
-		return fmt.Errorf("remove %v: %w", m, err)
-	}
-	// The newest first: what is left of the others still counts then, and
-	// nothing seems to be missing.
-	for len(month.parts) > 0 {
-		last := len(month.parts) - 1
-		a.change(func() {
-			month.void = append(month.void, month.parts[last].name)
-			month.parts = slices.Delete(month.parts, last, last+1)
-		})
-		if err := a.removeVoid(month); err != nil {
-			return fmt.Errorf("remove %v: %w", m, err)
-		}
-	}
-	return nil
 }

@@ -13,7 +13,7 @@ import (
 
 // Scan delivers the frames behind the marks, or all if there are none: the
 // oldest month first, in the order in which they were written. They are
-// durable. A frame may come again at the same place in a later Scan if it is in
+// durable; what waits for Sync is not among them. A frame may come again at the same place in a later Scan if it is in
 // a torn batch. An error of frame ends it.
 //
 // The marks that it returns are those of Marks.
@@ -37,22 +37,16 @@ func (a *Archive) Scan(ctx context.Context, from Marks, frame func(Frame) error)
 	return a.Marks(), report, nil
 }
 
-// Marks returns up to where every file is known: delivered by Scan, or written
-// and acknowledged since Open.
+// Marks returns up to where every file is known: delivered by Scan, or
+// returned by Sync since Open.
 func (a *Archive) Marks() Marks {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	marks := make(Marks)
 	for _, m := range a.months {
-		for i, p := range m.parts {
-			switch {
-			case !p.known:
-			case i < len(m.parts)-1:
-				marks[p.name] = Mark{ID: p.id, End: p.endAt}
-			default:
-				// A torn batch is looked at again, until a next part says where
-				// it ends.
-				marks[p.name] = Mark{ID: p.id, End: p.soundTo}
+		for _, p := range m.parts {
+			if p.state == headerIntact {
+				marks[p.name] = Mark{ID: p.id, End: p.mark()}
 			}
 		}
 	}
@@ -63,7 +57,7 @@ func (a *Archive) Marks() Marks {
 func (a *Archive) scan(ctx context.Context, p *part, from Marks, frame func(Frame) error, report *Report) error {
 	report.Files++
 	start := int64(headerBytes)
-	if mark, ok := from[p.name]; ok && mark.ID == p.id && p.state == headerIntact {
+	if mark, ok := from[p.name]; ok && (mark.ID == p.id || p.state != headerIntact) {
 		start = max(start, mark.End)
 	}
 	err := a.walk(ctx, p, start, report, func(f Frame) error {
@@ -71,7 +65,7 @@ func (a *Archive) scan(ctx context.Context, p *part, from Marks, frame func(Fram
 		return frame(f)
 	})
 	if err == nil {
-		a.change(func() { p.known = p.state == headerIntact })
+		a.change(func() { p.known = true })
 	}
 	return err
 }
@@ -80,7 +74,7 @@ func (a *Archive) scan(ctx context.Context, p *part, from Marks, frame func(Fram
 // finds out where the part ends.
 func (a *Archive) walk(ctx context.Context, p *part, from int64, report *Report, frame func(Frame) error) error {
 	if p.state != headerIntact {
-		report.Damage = append(report.Damage, p.damaged(0, p.size, p.why))
+		report.Damage = append(report.Damage, p.damaged(0, max(p.size, p.endAt, from), p.why))
 		report.unreadable = report.unreadable || p.state == headerUnreadable
 		return nil
 	}
@@ -99,11 +93,16 @@ func (a *Archive) walk(ctx context.Context, p *part, from int64, report *Report,
 	}
 	k := walk{w: window{f: f, limit: p.size}, seed: p.seed(), sound: p.soundTo}
 	whole := from
-	if p.closed {
-		k.w.limit = min(p.size, p.endAt)
+	if p.walked {
 		whole = max(from, p.endAt)
 	}
+	if p.closed {
+		k.w.limit = min(p.size, p.endAt)
+	}
 	k.frame = func(h head, payload []byte) error {
+		if p.unsaid > 0 && h.at >= p.unsaid {
+			return nil
+		}
 		return frame(Frame{Place: p.place(h), Kind: h.kind, Payload: payload})
 	}
 	err = k.run(ctx, min(from, k.w.limit))

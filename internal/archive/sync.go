@@ -34,6 +34,9 @@ func (a *Archive) Sync(ctx context.Context) ([]Place, error) {
 	a.change(func() {
 		for _, e := range a.flying {
 			a.waiting -= len(e.payload)
+			for _, p := range a.months[e.month].parts {
+				p.unsaid = 0
+			}
 		}
 	})
 	a.flying = nil
@@ -108,6 +111,9 @@ func (a *Archive) extend(p *part, batch []*entry) error {
 		}
 		p.size = at + int64(len(b))
 		p.soundTo, p.endAt = end, end
+		if p.unsaid == 0 {
+			p.unsaid = at
+		}
 		acknowledge(batch)
 	})
 	return err
@@ -142,7 +148,7 @@ func (a *Archive) begin(batch []*entry) error {
 			last.close(h.sound, h.end)
 		}
 		p.size, p.soundTo, p.endAt = int64(len(b)), end, end
-		p.walked, p.ready, p.known = true, true, true
+		p.walked, p.ready, p.known, p.unsaid = true, true, true, headerBytes
 		m := a.month(p.month)
 		m.parts = append(m.parts, p)
 		m.highest = p.number
@@ -167,6 +173,16 @@ func frames(b []byte, h header, at int64, batch []*entry) (padded []byte, end in
 func acknowledge(batch []*entry) {
 	for _, e := range batch {
 		e.durable = true
+	}
+}
+
+// again has the next Sync write what the last one wrote to a month and, because
+// another month failed, could not return.
+func (a *Archive) again(m Month) {
+	for i := range a.flying {
+		if a.flying[i].month == m {
+			a.flying[i].durable = false
+		}
 	}
 }
 

@@ -18,6 +18,7 @@ type walk struct {
 	frame func(head, []byte) error
 
 	end     int64  // behind the last frame whose head is intact
+	whole   bool   // its payload is, too, so that zeroes behind it were written as such
 	pending []span // broken, not known yet how
 	damage  []span
 	torn    []span
@@ -26,7 +27,7 @@ type walk struct {
 
 // run walks from an offset to the limit.
 func (k *walk) run(ctx context.Context, from int64) error {
-	k.end = from
+	k.end, k.whole = from, true
 	for k.end < k.w.limit {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -46,16 +47,19 @@ func (k *walk) run(ctx context.Context, from int64) error {
 }
 
 // next finds the next frame with an intact head: right behind the last one, or
-// at the next sector as the first of a batch, or else anywhere.
+// behind zeroes at the next sector as the first of a batch, or else anywhere.
 func (k *walk) next() (head, bool, error) {
-	for _, at := range [...]int64{k.end, nextSector(k.end)} {
-		b, err := k.w.bytes(at, frameBytes)
-		if err != nil {
-			return head{}, false, err
-		}
-		if h, ok := parseHead(b, k.seed, at); ok && (h.starts || at == k.end) {
-			return h, true, nil
-		}
+	b, err := k.w.bytes(k.end, frameBytes+disk.SectorBytes)
+	if err != nil {
+		return head{}, false, err
+	}
+	if h, ok := parseHead(b, k.seed, k.end); ok {
+		return h, true, nil
+	}
+	sector := nextSector(k.end)
+	padding := int(min(sector-k.end, int64(len(b))))
+	if h, ok := parseHead(b[padding:], k.seed, sector); ok && h.starts && k.whole && !anySet(b[:padding]) {
+		return h, true, nil
 	}
 	h, ok, err := k.search()
 	if ok {
@@ -100,7 +104,7 @@ func (k *walk) take(h head) error {
 		return err
 	}
 	k.end = min(h.end(), k.w.limit)
-	if !h.holds(payload) {
+	if k.whole = h.holds(payload); !k.whole {
 		k.broken(h.at, k.end)
 		return nil
 	}
@@ -123,7 +127,7 @@ func (k *walk) finish() error {
 		if err != nil {
 			return err
 		}
-		k.clean = !anySet(padding) && k.w.readable(rest)
+		k.clean = k.whole && !anySet(padding) && k.w.readable(rest)
 	}
 	if !k.clean && rest.from < rest.to {
 		k.broken(rest.from, rest.to)
