@@ -59,6 +59,8 @@ func checkName(field, s string, least int) error {
 	switch {
 	case !utf8.ValidString(s) || strings.ContainsFunc(s, unicode.IsControl):
 		return smartmeter.NewError(smartmeter.Invalid, field, "must be text without control characters")
+	case hasInvisible(s):
+		return smartmeter.NewError(smartmeter.Invalid, field, "must be text without invisible characters, such as those that turn the direction of writing: type it anew instead of pasting it")
 	case strings.TrimSpace(s) != s:
 		return smartmeter.NewError(smartmeter.Invalid, field, "must not begin or end with a space")
 	case n < least:
@@ -67,6 +69,30 @@ func checkName(field, s string, least int) error {
 		return smartmeter.NewError(smartmeter.Invalid, field, "must have at most 64 characters")
 	}
 	return nil
+}
+
+// hasInvisible reports whether s has characters that are not seen themselves:
+// format characters and separators of lines (Unicode's categories Cf, Zl, Zp).
+// Two names could look alike by them, or one read backwards. The joiner within
+// emoji is the exception.
+func hasInvisible(s string) bool {
+	runes := []rune(s)
+	for i, r := range runes {
+		switch {
+		case r == zeroWidthJoiner && i > 0 && i+1 < len(runes) && endsEmoji(runes[i-1]) && unicode.Is(unicode.So, runes[i+1]):
+		case unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp):
+			return true
+		}
+	}
+	return false
+}
+
+const zeroWidthJoiner = '\u200d'
+
+// endsEmoji reports whether an emoji may end in r: a picture, its variation
+// selector or its colour of skin (Unicode Technical Standard #51).
+func endsEmoji(r rune) bool {
+	return unicode.Is(unicode.So, r) || r == '\ufe0f' || r >= '\U0001f3fb' && r <= '\U0001f3ff'
 }
 
 // applyChange returns the device as it was.
@@ -99,7 +125,7 @@ func (h *Hub) putDevice(d smartmeter.Device) error {
 	if err := h.store.PutDevice(d); err != nil {
 		return unavailable(err)
 	}
-	c.device = d
+	c.device, c.stored = d, true
 	h.events.publish(smartmeter.EventDevice, c.status(), nil)
 	return nil
 }
@@ -112,14 +138,19 @@ func (h *Hub) EraseDevice(ctx context.Context, id smartmeter.DeviceID) error {
 	if err != nil {
 		return err
 	}
-	err = h.store.EraseDevice(ctx, c.device)
+	return h.erase(ctx, c)
+}
+
+// erase erases a device of which nothing more is taken.
+func (h *Hub) erase(ctx context.Context, c *channel) error {
+	err := h.store.EraseDevice(ctx, c.device)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	c.erasing = false
 	if err != nil {
 		return unavailable(err)
 	}
-	delete(h.devices, id)
+	delete(h.devices, c.device.ID)
 	delete(c.node.channels, c.device.Channel) // the node stays: what it is does not change
 	h.events.forget(c)
 	h.events.publish(smartmeter.EventReset, c.status(), nil)

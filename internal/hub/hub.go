@@ -54,8 +54,19 @@ type Store interface {
 	// prevents it.
 	Sync(ctx context.Context) error
 
+	// Lost says that a node does not have the samples of a boot below first any
+	// more: those that are not kept never will be.
+	Lost(node smartmeter.NodeID, channel uint8, boot smartmeter.BootID, first uint32)
+	// Watermarks returns those that rose since the last call, and Watermark one
+	// of them.
+	Watermarks() []smartmeter.Watermark
+	Watermark(node smartmeter.NodeID, channel uint8, boot smartmeter.BootID) smartmeter.Watermark
+
 	// Readings yields a channel's readings with from <= At < to, oldest first.
 	Readings(ctx context.Context, node smartmeter.NodeID, channel uint8, from, to smartmeter.Instant) iter.Seq2[smartmeter.Reading, error]
+	// Buckets yields the wanted quantities of a channel's readings with
+	// from <= At < to, summed up in steps of width as package rollup does.
+	Buckets(ctx context.Context, node smartmeter.NodeID, channel uint8, want smartmeter.Quantities, from, to smartmeter.Instant, width smartmeter.Millis) iter.Seq2[smartmeter.Bucket, error]
 	// Latest returns the newest reading of every channel, as
 	// smartmeter.Reading.After puts it together.
 	Latest(ctx context.Context) ([]smartmeter.Reading, error)
@@ -64,7 +75,7 @@ type Store interface {
 	Commands(ctx context.Context, device smartmeter.DeviceID, limit int) ([]smartmeter.Command, error)
 	// EraseDevice forgets d and all its readings and commands, for good.
 	EraseDevice(ctx context.Context, d smartmeter.Device) error
-	// Check writes and reads back a mark, as a reading would travel.
+	// Check says what is wrong with the disk, nil if nothing is.
 	Check(ctx context.Context) error
 }
 
@@ -114,11 +125,16 @@ type Hub struct {
 	refused  *refusals
 	probes   sync.Map // mark (string) -> chan struct{}, closed when it is home
 
+	storeCheck storeCheck
+
 	began time.Time // for the monotonic clock
 
 	mu      sync.Mutex // guards the live picture: everything below
 	nodes   map[smartmeter.NodeID]*node
 	devices map[smartmeter.DeviceID]*channel
+	// acks are to be repeated on the next beat.
+	acks []smartmeter.Watermark
+	full bool // a node was refused because there are too many
 	// storeErr is why the last write was not taken; nil when all is well.
 	storeErr error
 }
@@ -155,7 +171,7 @@ func (h *Hub) remember(ctx context.Context) error {
 		return err
 	}
 	for _, d := range devices {
-		h.addChannel(h.addNode(d.Node), d)
+		h.addChannel(h.addNode(d.Node), d).stored = true
 	}
 	latest, err := h.store.Latest(ctx)
 	if err != nil {
@@ -163,7 +179,7 @@ func (h *Hub) remember(ctx context.Context) error {
 	}
 	for _, r := range latest {
 		if n := h.nodes[r.Node]; n != nil && n.channels[r.Channel] != nil {
-			n.channels[r.Channel].latest = &r
+			n.channels[r.Channel].latest, n.channels[r.Channel].measured = &r, true
 		}
 	}
 	for _, d := range devices {
@@ -201,7 +217,7 @@ func (h *Hub) Start() error {
 	return h.bus.Subscribe(probeFilter, h.receiveProbe)
 }
 
-// Run watches over silent nodes until ctx ends.
+// Run watches over silent nodes, and over how many there are, until ctx ends.
 func (h *Hub) Run(ctx context.Context) error {
 	defer h.events.close()
 	tick := time.NewTicker(time.Second)
@@ -212,6 +228,8 @@ func (h *Hub) Run(ctx context.Context) error {
 			return nil
 		case now := <-tick.C:
 			h.noticeSilence(now)
+			h.acknowledge()
+			h.makeRoom(ctx)
 		}
 	}
 }

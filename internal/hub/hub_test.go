@@ -1,6 +1,7 @@
 package hub_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
@@ -26,8 +27,55 @@ type lab struct {
 	t     *testing.T
 	bus   *fakeBus
 	store *store.Store
-	dir   string
-	stop  func()
+	// watched is the store as the hub sees it.
+	watched *watchedStore
+	log     lockedBuffer
+	dir     string
+	stop    func()
+}
+
+// watchedStore lets a test see what the hub does with the store.
+type watchedStore struct {
+	*store.Store
+	checks      int
+	duringErase func() // called while a device is erased; nil for nothing
+}
+
+func (s *watchedStore) Check(ctx context.Context) error {
+	s.checks++
+	return s.Store.Check(ctx)
+}
+
+func (s *watchedStore) EraseDevice(ctx context.Context, d smartmeter.Device) error {
+	if s.duringErase != nil {
+		s.duringErase()
+	}
+	return s.Store.EraseDevice(ctx, d)
+}
+
+// lockedBuffer takes the log.
+type lockedBuffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *lockedBuffer) Reset() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.text.Reset()
+}
+
+// count returns how often what stands in the log.
+func (b *lockedBuffer) count(what string) int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return strings.Count(b.text.String(), what)
 }
 
 // newLab runs f with a fresh hub in virtual time.
@@ -49,7 +97,10 @@ func (l *lab) start() {
 		l.t.Fatal(err)
 	}
 	l.bus = &fakeBus{handlers: make(map[string]func(smartmeter.Message))}
-	if l.Hub, err = hub.New(l.t.Context(), hub.Config{Bus: l.bus, Store: l.store, Logger: log}); err != nil {
+	l.watched = &watchedStore{Store: l.store}
+	l.log.Reset()
+	logger := slog.New(slog.NewTextHandler(&l.log, nil))
+	if l.Hub, err = hub.New(l.t.Context(), hub.Config{Bus: l.bus, Store: l.watched, Logger: logger}); err != nil {
 		l.t.Fatal(err)
 	}
 	if err := l.Hub.Start(); err != nil {
@@ -359,7 +410,7 @@ func TestRefusedIsCountedByNodeAndReason(t *testing.T) {
 		for _, n := range d.Refused {
 			total += n
 		}
-		if total != 13 || d.Refused["not_utf8"] == 0 || d.Refused["too_large"] == 0 {
+		if total != 14 || d.Refused["unknown_topic"] != 1 || d.Refused["not_utf8"] == 0 || d.Refused["too_large"] == 0 {
 			t.Errorf("refused: %v", d.Refused)
 		}
 		if d.Latest != nil || len(l.readings("n1")) != 0 || len(l.Devices()) != 1 {
@@ -450,7 +501,7 @@ func TestImport(t *testing.T) {
 		l.introduce("n1")
 		past := func(yield func(smartmeter.Reading) bool) {
 			for i := range 12_345 {
-				r := smartmeter.Reading{Node: "n1", At: smartmeter.Instant(1000 * i), Boot: 7, Seq: uint32(i + 1)}
+				r := smartmeter.Reading{Node: "n1", At: smartmeter.Instant(1000 * (i + 1)), Boot: 7, Seq: uint32(i + 1)}
 				r.Has, r.Power = smartmeter.Power, 5
 				if !yield(r) {
 					return

@@ -31,9 +31,15 @@ type channel struct {
 	node    *node
 	device  smartmeter.Device
 	erasing bool // nothing more is taken
-	latest  *smartmeter.Reading
-	verdict verdict
-	pace    readingPace
+	// The node has said that it has no samples of lostBoot below lostBelow.
+	lostBoot  smartmeter.BootID
+	lostBelow uint32
+	// stored says that the store has the device, measured that it has readings
+	// of it.
+	stored, measured bool
+	latest           *smartmeter.Reading
+	verdict          verdict
+	pace             readingPace
 	// lastPower is when power was last measured, interval how long after the
 	// time before that.
 	lastPower smartmeter.Instant
@@ -60,18 +66,17 @@ func (h *Hub) addChannel(n *node, d smartmeter.Device) *channel {
 // heard notes a sign of life of a node and returns it, or the refusal when
 // there are too many. A node that is new gets its device.
 func (h *Hub) heard(addr wire.Address, now time.Time) (*channel, error) {
-	n := h.nodes[addr.Node]
-	if n == nil && len(h.nodes) >= maxNodes || addr.Channel >= maxChannels {
+	if addr.Channel >= maxChannels || !h.admits(addr.Node) {
 		return nil, errTooMany
 	}
-	if n == nil {
-		n = h.addNode(addr.Node)
-	}
+	n := h.addNode(addr.Node)
 	c := n.channels[addr.Channel]
 	if c == nil {
 		c = h.addChannel(n, h.newDevice(n.id, addr.Channel))
-		h.note(h.store.PutDevice(c.device))
 		h.log.Info("met a new device", "device", c.device.ID, "node", n.id, "channel", addr.Channel)
+	}
+	if c.erasing {
+		return nil, errErasing
 	}
 	n.lastSeen = now
 	if !n.online {

@@ -29,15 +29,15 @@ func (h *Hub) receive(m smartmeter.Message) {
 // recall takes what the broker had kept from before we listened. It is no sign
 // of life and no sample: only what a node is and where its relay stood.
 func (h *Hub) recall(addr wire.Address, payload []byte) error {
-	if addr.Kind != wire.KindInfo && addr.Kind != wire.KindRelayState {
-		return nil
-	}
 	if len(payload) == 0 {
 		return nil
 	}
+	if addr.Kind != wire.KindInfo && addr.Kind != wire.KindRelayState {
+		return readable(addr.Kind, payload)
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.nodes[addr.Node] == nil && len(h.nodes) >= maxNodes {
+	if !h.admits(addr.Node) {
 		return errTooMany
 	}
 	if addr.Kind == wire.KindInfo {
@@ -127,7 +127,9 @@ func (h *Hub) takeSample(c *channel, s smartmeter.Sample, now time.Time) {
 	if c.isNews(r, arrival.wall) {
 		h.show(c, r)
 	}
+	h.noteMeasured(c)
 	h.keep(h.store.AppendReadings(r))
+	h.noteLost(c, s)
 }
 
 // isNews reports whether a reading is fresh and newer than what is shown. A
@@ -171,7 +173,9 @@ func (h *Hub) hearBacklog(said statement) error {
 		}
 	}
 	if len(readings) > 0 {
+		h.noteMeasured(c)
 		h.keep(h.store.AppendReadings(readings...))
+		h.noteLost(c, samples[len(samples)-1])
 	}
 	return refused
 }
@@ -215,8 +219,13 @@ func (h *Hub) hearStatus(said statement) error {
 func (h *Hub) takeInfo(c *channel, info wire.Info, now time.Time) {
 	c.node.clock.hear(info.Boot, info.T, h.at(now))
 	had := c.hasRelay()
-	if c.node.info = &info; c.hasRelay() != had {
+	c.node.info = &info
+	h.repeatAcks(c.node)
+	if c.hasRelay() != had {
 		h.events.publish(smartmeter.EventRelay, c.status(), nil)
+	}
+	if c.hasRelay() {
+		h.persist(c)
 	}
 }
 

@@ -106,6 +106,7 @@ func (h *Hub) request(req SwitchRequest) (*pending, error) {
 			State:   smartmeter.CommandRequested,
 		},
 	}
+	h.persist(c)
 	if err := h.store.PutCommand(p.command); err != nil {
 		return nil, unavailable(err)
 	}
