@@ -3,18 +3,16 @@ package rollup
 import (
 	"encoding/binary"
 	"hash/crc32"
+	"math/bits"
 
 	"github.com/iot-smart-meter/smartmeter"
 )
 
 const (
-	version    = 1
-	hoursDay   = 24
-	perHour    = 4
-	quarters   = hoursDay * perHour
-	hourMask   = 1<<hoursDay - 1
-	hourBytes  = hoursDay / 8
-	quarterLen = quarters / 8
+	version  = 1
+	hoursDay = 24
+	perHour  = 4
+	quarters = hoursDay * perHour
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -33,31 +31,33 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 //	checksum  CRC-32C of all before, 4 bytes little-endian
 //
 // The hours of a quantity begin with a mask of those measured, 3 bytes
-// little-endian, bit 0 for the first. Five columns follow, with a number for
+// little-endian, bit 0 for the first. Three columns follow, with a number for
 // each hour in the mask:
 //
 //	least     zigzag(Min - Min of the one before; 0 at first)
 //	most      Max - Min
-//	last      Last - Min
 //	covered   an hour in ms - Covered
-//	weighted  Weighted - Min * Covered
 //
-// The quarters begin with a mask of 12 bytes and say what the hours leave open:
+// and then a string of bits, the lowest first, the last byte filled up with
+// zeros. It has for each hour two numbers, each in as many bits as the largest
+// takes that could be there:
+//
+//	last      Last - Min, at most Max - Min
+//	weighted  Weighted - Min * Covered, at most (Max - Min) * Covered
+//
+// The quarters begin with a mask of 12 bytes and have the same figures but for
 //
 //	least     Min - Min of the hour
 //	most      Max of the hour - Max
-//	last      Last - Min
 //	covered   a quarter in ms - Covered
-//	weighted  Weighted - Min * Covered
 //
-// Of the last measured quarter of each hour, the last three are left out, for
-// its Last is the hour's, and the hour's sums less those of the other quarters
-// are its own. All differences are modulo 2^64.
+// Of the last measured quarter of each hour, covered, last and weighted are left
+// out, for its Last is the hour's, and what the other quarters leave of the
+// hour's sums is its own. All differences are modulo 2^64.
 //
 // A register differs: it begins where it was left. Its least is zigzag(Min -
-// Last of the one before), in hours and quarters; for the first quarter of an
-// hour the difference is from Min of the hour. Its last is Max - Last, and
-// it has no column weighted.
+// Last of the one before; 0 at first) in hours, and so in quarters, but for the
+// first of an hour, which is Min - Min of the hour. It has no weighted.
 func AppendDay(dst []byte, day []smartmeter.Bucket) []byte {
 	begin := len(dst)
 	dst = append(dst, version)
@@ -93,8 +93,11 @@ func split(day []smartmeter.Bucket, i int) *series {
 	return s
 }
 
-// columns are the five figures of a series of summaries.
-type columns struct{ least, most, last, covered, weighted [quarters]uint64 }
+// columns are the figures of several summaries.
+type columns struct {
+	least, most, covered [quarters]uint64
+	bits                 bitWriter // last and weighted
+}
 
 func (s *series) appendHours(dst []byte) []byte {
 	var c columns
@@ -106,8 +109,8 @@ func (s *series) appendHours(dst []byte) []byte {
 			continue
 		}
 		mask |= 1 << i
-		c.put(n, h, Hour, s.register)
 		c.least[n], c.most[n] = zigzag(h.Min-left), uint64(h.Max-h.Min)
+		c.put(n, h, Hour, s.register)
 		left = s.leaves(h)
 		n++
 	}
@@ -115,65 +118,61 @@ func (s *series) appendHours(dst []byte) []byte {
 		return dst
 	}
 	dst = append(dst, byte(mask), byte(mask>>8), byte(mask>>16))
-	return c.append(dst, n, n, s.register)
+	return c.append(dst, n, n)
 }
 
-// leaves returns what the Min of the next summary is told from.
-func (s *series) leaves(b *smartmeter.Summary) int64 {
+// leaves returns what the Min of the next hour is told from.
+func (s *series) leaves(hour *smartmeter.Summary) int64 {
 	if s.register {
-		return b.Last
+		return hour.Last
 	}
-	return b.Min
+	return hour.Min
 }
 
 func (s *series) appendQuarters(dst []byte) []byte {
 	var c columns
-	var mask [quarterLen]byte
+	var mask [quarters / 8]byte
 	n, open := 0, 0 // open counts those that are not the last of an hour
 	for i := range s.hours {
 		h := &s.hours[i]
-		left := h.Min
+		var last *smartmeter.Summary
 		for k := i * perHour; k < (i+1)*perHour; k++ {
 			q := &s.quarters[k]
 			if !q.Measured {
 				continue
 			}
 			mask[k/8] |= 1 << (k % 8)
-			c.put(open, q, Quarter, s.register)
 			c.least[n], c.most[n] = uint64(q.Min-h.Min), uint64(h.Max-q.Max)
-			if s.register {
-				c.least[n], left = zigzag(q.Min-left), q.Last
+			if last != nil {
+				if s.register {
+					c.least[n] = zigzag(q.Min - last.Last)
+				}
+				c.put(open, last, Quarter, s.register)
+				open++
 			}
-			n, open = n+1, open+1
-		}
-		if h.Measured {
-			open--
+			last, n = q, n+1
 		}
 	}
 	if n == 0 {
 		return dst
 	}
-	return c.append(append(dst, mask[:]...), n, open, s.register)
+	return c.append(append(dst, mask[:]...), n, open)
 }
 
 // put takes the figures of a summary that hours and quarters tell alike.
 func (c *columns) put(n int, s *smartmeter.Summary, width smartmeter.Millis, register bool) {
-	c.last[n] = uint64(s.Last - s.Min)
-	if register {
-		c.last[n] = uint64(s.Max - s.Last)
-	}
 	c.covered[n] = uint64(width - s.Covered)
-	c.weighted[n] = uint64(s.Weighted - s.Min*int64(s.Covered))
+	most := uint64(s.Max - s.Min)
+	c.bits.put(uint64(s.Last-s.Min), bits.Len64(most))
+	if !register {
+		c.bits.put(uint64(s.Weighted-s.Min*int64(s.Covered)), bits.Len64(most*uint64(s.Covered)))
+	}
 }
 
-// append writes n of the first two columns and open of the others.
-func (c *columns) append(dst []byte, n, open int, register bool) []byte {
+// append writes n of the first two columns, open of the third, and the bits.
+func (c *columns) append(dst []byte, n, open int) []byte {
 	dst = appendColumn(dst, c.least[:n])
 	dst = appendColumn(dst, c.most[:n])
-	dst = appendColumn(dst, c.last[:open])
 	dst = appendColumn(dst, c.covered[:open])
-	if register {
-		return dst
-	}
-	return appendColumn(dst, c.weighted[:open])
+	return c.bits.appendTo(dst)
 }

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
+	"math/bits"
+	"slices"
 
 	"github.com/iot-smart-meter/smartmeter"
 )
@@ -23,26 +25,25 @@ func AppendBuckets(dst []smartmeter.Bucket, packed []byte, want smartmeter.Quant
 	if err != nil {
 		return dst, err
 	}
-	var steps [quarters]smartmeter.Bucket
 	n := hoursDay
 	if width == Quarter {
 		n = quarters
 	}
+	steps := slices.Grow(dst, n)[len(dst) : len(dst)+n]
+	clear(steps)
 	for i := range smartmeter.QuantityCount {
-		if !want.Has(1<<i) || len(d.hours[i]) == 0 {
-			continue
-		}
-		if !d.unpack(i, steps[:n]) {
+		if want.Has(1<<i) && len(d.hours[i]) > 0 && !d.unpack(i, steps) {
 			return dst, ErrCorrupt
 		}
 	}
-	for k := range steps[:n] {
+	kept := steps[:0]
+	for k := range steps {
 		if steps[k].Measured() != 0 {
 			steps[k].At = d.midnight + smartmeter.Instant(k)*smartmeter.Instant(Day)/smartmeter.Instant(n)
-			dst = append(dst, steps[k])
+			kept = append(kept, steps[k])
 		}
 	}
-	return dst, nil
+	return append(dst, kept...), nil
 }
 
 // packedDay is a packed day whose parts are found but not unpacked.
@@ -98,9 +99,9 @@ func (d *packedDay) unpack(i int, steps []smartmeter.Bucket) bool {
 
 func (s *series) readHours(p []byte) bool {
 	r := reader{p: p}
-	n := s.readMask(&r, s.hours[:])
+	n := readMask(&r, s.hours[:])
 	var c columns
-	c.read(&r, n, n, s.register)
+	rest := c.read(&r, n, n)
 	n, left := 0, int64(0)
 	for i := range s.hours {
 		h := &s.hours[i]
@@ -109,16 +110,16 @@ func (s *series) readHours(p []byte) bool {
 		}
 		h.Min = left + unzigzag(c.least[n])
 		h.Max = h.Min + int64(c.most[n])
-		c.take(n, h, Hour, s.register)
+		c.take(n, &rest, h, Hour, s.register)
 		left = s.leaves(h)
 		n++
 	}
-	return !r.failed && len(r.p) == 0
+	return !r.failed && rest.exhausted()
 }
 
 func (s *series) readQuarters(p []byte) bool {
 	r := reader{p: p}
-	n := s.readMask(&r, s.quarters[:])
+	n := readMask(&r, s.quarters[:])
 	hours := 0
 	for i := range s.hours {
 		if s.measuredIn(i) != s.hours[i].Measured {
@@ -129,17 +130,14 @@ func (s *series) readQuarters(p []byte) bool {
 		}
 	}
 	var c columns
-	c.read(&r, n, n-hours, s.register)
-	if r.failed || len(r.p) > 0 {
-		return false
-	}
+	rest := c.read(&r, n, n-hours)
 	n, open := 0, 0
 	for i := range s.hours {
 		if s.hours[i].Measured {
-			n, open = s.takeHour(i, &c, n, open)
+			n, open = s.takeHour(i, &c, &rest, n, open)
 		}
 	}
-	return true
+	return !r.failed && rest.exhausted()
 }
 
 // measuredIn reports whether one of the hour's quarters was measured.
@@ -152,36 +150,35 @@ func (s *series) measuredIn(hour int) bool {
 	return false
 }
 
-// takeHour makes the quarters of an hour from the columns, which it has used up
-// to n and open, and returns how far it used them.
-func (s *series) takeHour(hour int, c *columns, n, open int) (int, int) {
+// takeHour makes the quarters of an hour from columns that are used up to n and
+// open, and returns how far they are then.
+func (s *series) takeHour(hour int, c *columns, r *bitReader, n, open int) (int, int) {
 	h := &s.hours[hour]
-	rest := *h // what the quarters before leave of it
-	left := h.Min
+	remains := *h // what the quarters before leave of it
 	var last *smartmeter.Summary
 	for k := hour * perHour; k < (hour+1)*perHour; k++ {
 		q := &s.quarters[k]
 		if !q.Measured {
 			continue
 		}
-		if last != nil {
-			c.take(open, last, Quarter, s.register)
-			rest.Covered -= last.Covered
-			rest.Weighted -= last.Weighted
-			left, open = last.Last, open+1
-		}
 		q.Min, q.Max = h.Min+int64(c.least[n]), h.Max-int64(c.most[n])
-		if s.register {
-			q.Min = left + unzigzag(c.least[n])
+		if last != nil {
+			c.take(open, r, last, Quarter, s.register)
+			remains.Covered -= last.Covered
+			remains.Weighted -= last.Weighted
+			if s.register {
+				q.Min = last.Last + unzigzag(c.least[n])
+			}
+			open++
 		}
 		last, n = q, n+1
 	}
-	last.Last, last.Covered, last.Weighted = rest.Last, rest.Covered, rest.Weighted
+	last.Last, last.Covered, last.Weighted = remains.Last, remains.Covered, remains.Weighted
 	return n, open
 }
 
 // readMask marks what was measured and returns how many that are.
-func (s *series) readMask(r *reader, into []smartmeter.Summary) (n int) {
+func readMask(r *reader, into []smartmeter.Summary) (n int) {
 	mask := r.bytes(uint64(len(into) / 8))
 	for i := range mask {
 		for b := range 8 {
@@ -194,24 +191,21 @@ func (s *series) readMask(r *reader, into []smartmeter.Summary) (n int) {
 	return n
 }
 
-// read reads n of the first two columns and open of the others.
-func (c *columns) read(r *reader, n, open int, register bool) {
+// read reads n of the first two columns, open of the third, and returns the
+// bits.
+func (c *columns) read(r *reader, n, open int) bitReader {
 	r.column(c.least[:n])
 	r.column(c.most[:n])
-	r.column(c.last[:open])
 	r.column(c.covered[:open])
-	if !register {
-		r.column(c.weighted[:open])
-	}
+	return bitReader{p: r.p}
 }
 
 // take is the reverse of put: Min and Max are known.
-func (c *columns) take(n int, s *smartmeter.Summary, width smartmeter.Millis, register bool) {
+func (c *columns) take(n int, r *bitReader, s *smartmeter.Summary, width smartmeter.Millis, register bool) {
 	s.Covered = width - smartmeter.Millis(c.covered[n])
-	s.Last = s.Min + int64(c.last[n])
-	if register {
-		s.Last = s.Max - int64(c.last[n])
-		return
+	most := uint64(s.Max - s.Min)
+	s.Last = s.Min + int64(r.take(bits.Len64(most)))
+	if !register {
+		s.Weighted = s.Min*int64(s.Covered) + int64(r.take(bits.Len64(most*uint64(s.Covered))))
 	}
-	s.Weighted = s.Min*int64(s.Covered) + int64(c.weighted[n])
 }
