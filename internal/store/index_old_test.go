@@ -92,7 +92,7 @@ func expectFirstFormsSettings(t *testing.T, x *index) {
 func TestIndexDropsTheFirstForm(t *testing.T) {
 	path, ctx := filepath.Join(t.TempDir(), "smartmeter.db"), t.Context()
 	atVersion(t, path, 1, firstForm+`
-		WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 50000)
+		WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 8000)
 		INSERT INTO reading (channel, at, boot, seq, timing) SELECT 9, 81985529216486895, i, i, 0 FROM n;`)
 	x := indexAt(t, path)
 	const at = "\x01\x23\x45\x67\x89\xab\xcd\xef" // of those readings
