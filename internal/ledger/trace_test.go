@@ -36,6 +36,12 @@ func (s *script) runs(after smartmeter.Instant, power smartmeter.Deciwatt, from 
 	return s
 }
 
+// power adds a sample without a register.
+func (s *script) power(after smartmeter.Instant, power smartmeter.Deciwatt) {
+	s.entries = append(s.entries, ledger.Entry{At: s.now, Kind: ledger.Sampled, HasPower: true, Power: power})
+	s.now += after
+}
+
 func (s *script) says(kind ledger.EntryKind) *script {
 	s.entries = append(s.entries, ledger.Entry{At: s.now, Kind: kind, HasRegister: kind == ledger.Declared})
 	return s

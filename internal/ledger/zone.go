@@ -13,7 +13,7 @@ type Step uint8
 const (
 	StepWhole   Step = iota // one bucket for all
 	StepQuarter             // 15 minutes
-	StepHour                // until the local clock's minutes are 0
+	StepHour                // an hour of the local clock
 	StepDay                 // a local date: mostly 24 hours
 	StepWeek                // until Monday
 	StepMonth
@@ -45,7 +45,7 @@ func nextHour(local time.Time) time.Time {
 	if _, after := end.Zone(); after == offset {
 		return end
 	}
-	for end = local.Add(15 * time.Minute); end.Minute() >= 15; {
+	for end = local.Add(15 * time.Minute); end.Hour() == local.Hour() && end.Minute() >= 15; {
 		end = end.Add(15 * time.Minute)
 	}
 	return end
