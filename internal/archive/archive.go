@@ -2,6 +2,7 @@ package archive
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -141,7 +142,7 @@ func (a *Archive) Append(m Month, k Kind, payload []byte) error {
 func (a *Archive) Months() []Month {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return slices.DeleteFunc(slices.Sorted(maps.Keys(a.months)), func(m Month) bool { return a.months[m].last() == nil })
+	return slices.DeleteFunc(sortedKeys(a.months), func(m Month) bool { return a.months[m].last() == nil })
 }
 
 // Bytes returns how much the files of the given months take up, or those of all
@@ -217,4 +218,10 @@ func (c Config) withDefaults() Config {
 		c.Random = rand.Reader
 	}
 	return c
+}
+
+// sortedKeys returns a map's keys in order, so that equal directories lead to
+// equal work.
+func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K {
+	return slices.Sorted(maps.Keys(m))
 }

@@ -1,7 +1,6 @@
 package archive
 
 import (
-	"cmp"
 	"math"
 	"slices"
 )
@@ -11,9 +10,8 @@ const anyPart = math.MaxUint32
 
 // link finds the parts of a month that count. The highest names the one before
 // it, and so on; what they pass over does not count: it was replaced, or never
-// became whole.
+// became whole. They are found with the highest first.
 func link(of Month, found []*part) *month {
-	slices.SortFunc(found, func(a, b *part) int { return cmp.Compare(b.number, a.number) })
 	m := &month{month: of, highest: found[0].number}
 	next := uint32(anyPart)
 	for _, p := range found {

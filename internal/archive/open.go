@@ -1,9 +1,10 @@
 package archive
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
-	"io"
+	"slices"
 	"strings"
 
 	"github.com/iot-smart-meter/smartmeter/internal/disk"
@@ -15,94 +16,111 @@ import (
 // read.
 func Open(cfg Config) (*Archive, error) {
 	a := &Archive{cfg: cfg.withDefaults(), turn: make(chan struct{}, 1), months: make(map[Month]*month)}
-	if err := a.load(); err != nil {
+	found, err := a.list()
+	if err == nil {
+		err = a.load(found)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("open the archive: %w", err)
 	}
 	return a, nil
 }
 
-// load finds the files. Their names must be durable before anything is built
-// on them.
-func (a *Archive) load() error {
-	fs, dir := a.cfg.FS, a.cfg.Dir
-	if err := fs.MkdirAll(dir); err != nil {
-		return err
+// list finds the files, each month's newest first. Their names must be durable
+// before anything is built on them.
+func (a *Archive) list() (map[Month][]*part, error) {
+	if err := a.cfg.FS.MkdirAll(a.cfg.Dir); err != nil {
+		return nil, err
 	}
-	if err := fs.SyncDir(dir); err != nil {
-		return err
+	if err := a.cfg.FS.SyncDir(a.cfg.Dir); err != nil {
+		return nil, err
 	}
-	entries, err := fs.List(dir)
+	entries, err := a.cfg.FS.List(a.cfg.Dir)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	found := make(map[Month][]*part)
 	for _, e := range entries {
-		if name, ok := strings.CutSuffix(e.Name, newSuffix); ok {
-			if _, _, ok := parseName(name); ok {
-				_ = fs.Remove(a.path(e.Name)) // if it stays, it does no harm
-			}
+		name, unfinished := strings.CutSuffix(e.Name, newSuffix)
+		m, number, ok := parseName(name)
+		switch {
+		case !ok:
+		case unfinished:
+			_ = a.cfg.FS.Remove(a.path(e.Name)) // if it stays, it does no harm
+		default:
+			found[m] = append(found[m], &part{header: header{month: m, number: number}, name: e.Name})
 		}
-		m, number, ok := parseName(e.Name)
-		if !ok {
-			continue
-		}
-		p, err := a.readHeader(e, m, number)
-		if err != nil {
-			return err
-		}
-		found[m] = append(found[m], p)
 	}
-	for m, parts := range found {
-		a.months[m] = link(m, parts)
+	for _, parts := range found {
+		slices.SortFunc(parts, func(x, y *part) int { return cmp.Compare(y.number, x.number) })
+	}
+	return found, nil
+}
+
+// load reads the headers and finds out which files count. What an earlier
+// process wrote need not be durable, and must be before it is believed: down to
+// the first part that has a header, for all before was durable when that began.
+func (a *Archive) load(found map[Month][]*part) error {
+	for _, m := range sortedKeys(found) {
+		settled := false
+		for _, p := range found[m] {
+			if err := a.readHeader(p, !settled); err != nil {
+				return fmt.Errorf("%s: %w", p.name, err)
+			}
+			settled = settled || p.state == headerIntact
+		}
+		a.months[m] = link(m, found[m])
 		_ = a.removeVoid(a.months[m]) // if they stay, the next Open tries again
 	}
 	return nil
 }
 
-// readHeader reads what a file says of itself.
-func (a *Archive) readHeader(e disk.Entry, m Month, number uint32) (*part, error) {
-	p := &part{name: e.Name, size: e.Size, endAt: e.Size}
-	var b [headerBytes]byte
-	n, err := a.readStart(e.Name, b[:])
-	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, disk.ErrIO) {
-		return nil, err
+// readHeader reads what a file says of itself, after it made it read as it is on
+// the disk, if asked to.
+func (a *Archive) readHeader(p *part, settle bool) error {
+	f, err := a.cfg.FS.Open(a.path(p.name))
+	if errors.Is(err, disk.ErrIO) {
+		p.state, p.why = headerUnreadable, "the disk cannot open it"
+		return nil
 	}
-	p.header, p.state = parseHeader(b[:n], a.cfg.Site, m, number)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if settle {
+		if err := f.Settle(); err != nil {
+			return err
+		}
+	}
+	if p.size, err = f.Size(); err != nil {
+		return err
+	}
+	p.endAt = p.size
+	w := window{f: f, limit: min(p.size, headerBytes)}
+	b, err := w.bytes(0, headerBytes)
+	if err != nil {
+		return err
+	}
+	return p.recognize(b, len(w.bad) == 0, a.cfg.Site)
+}
+
+// recognize takes over a header, or says why not.
+func (p *part) recognize(b []byte, readable bool, site [16]byte) error {
+	h, state := parseHeader(b, site, p.month, p.number)
+	p.state = state
 	switch {
-	case p.state == headerNewer:
-		return nil, fmt.Errorf("%s was written by a later version of this program; use that one", e.Name)
-	case p.state == headerIntact:
-		return p, nil
-	case errors.Is(err, disk.ErrIO):
-		p.state, p.why = headerUnreadable, "the disk cannot read its header"
-	case p.state == headerForeign:
+	case state == headerIntact:
+		p.header = h
+	case state == headerNewer:
+		return errors.New("a later version of this program wrote it; use that one")
+	case state == headerForeign:
 		p.why = "it belongs to another site or was renamed"
-	case p.state == headerBroken:
+	case !readable:
+		p.state, p.why = headerUnreadable, "the disk cannot read its header"
+	case state == headerBroken:
 		p.why = "its header is damaged"
 	default:
 		p.why = "its header was not written"
 	}
-	p.header = header{month: m, number: number}
-	return p, nil
-}
-
-// readStart reads a file's first bytes; where the disk fails, sector by sector.
-func (a *Archive) readStart(name string, b []byte) (int, error) {
-	f, err := a.cfg.FS.Open(a.path(name))
-	if err != nil {
-		return 0, err
-	}
-	defer f.Close()
-	n, err := f.ReadAt(b, 0)
-	if !errors.Is(err, disk.ErrIO) {
-		return n, err
-	}
-	clear(b)
-	for at := 0; at < len(b); at += disk.SectorBytes {
-		sector := b[at : at+disk.SectorBytes]
-		if _, err := f.ReadAt(sector, int64(at)); err != nil {
-			clear(sector)
-		}
-	}
-	return len(b), err
+	return nil
 }

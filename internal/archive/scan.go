@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"slices"
 
 	"github.com/iot-smart-meter/smartmeter/internal/disk"
@@ -23,7 +22,7 @@ func (a *Archive) Scan(ctx context.Context, from Marks, frame func(Frame) error)
 		return nil, report, err
 	}
 	defer a.endTurn()
-	for _, m := range slices.Sorted(maps.Keys(a.months)) {
+	for _, m := range sortedKeys(a.months) {
 		month := a.months[m]
 		report.Damage = append(report.Damage, month.damage...)
 		report.Torn = append(report.Torn, month.torn...)
@@ -88,9 +87,6 @@ func (a *Archive) walk(ctx context.Context, p *part, from int64, report *Report,
 		return err
 	}
 	defer f.Close()
-	if err := a.settle(p, f); err != nil {
-		return err
-	}
 	k := walk{w: window{f: f, limit: p.size}, seed: p.seed(), sound: p.soundTo}
 	whole := from
 	if p.walked {
@@ -115,24 +111,10 @@ func (a *Archive) walk(ctx context.Context, p *part, from int64, report *Report,
 		report.Damage = append(report.Damage, p.damaged(p.size, whole, "the file is shorter than it was"))
 		k.clean = false // the places that are lost must not be given away again
 	}
+	if p.closed && p.endAt < from {
+		report.Damage = append(report.Damage, p.damaged(p.endAt, from, "a later part says that it ended before"))
+	}
 	a.change(func() { p.learn(&k) })
-	return nil
-}
-
-// settle makes a part read as it is on the disk: what an earlier process left
-// need not be durable. What a next part has closed is.
-func (a *Archive) settle(p *part, f disk.File) error {
-	if p.closed {
-		return nil
-	}
-	if err := f.Settle(); err != nil {
-		return err
-	}
-	size, err := f.Size()
-	if err != nil {
-		return err
-	}
-	a.change(func() { p.size = size })
 	return nil
 }
 
@@ -153,7 +135,7 @@ func (p *part) learn(k *walk) {
 
 // compare reports the files that are not there any more.
 func (a *Archive) compare(from Marks, report *Report) {
-	for _, name := range slices.Sorted(maps.Keys(from)) {
+	for _, name := range sortedKeys(from) {
 		m, number, ok := parseName(name)
 		if !ok {
 			continue
