@@ -11,9 +11,9 @@ const (
 	// standsFor is how many times as long as the one before it a value stands at
 	// most.
 	standsFor = 3
-	// firstStands is for how long the first value of a day stands at most: no
-	// node measures less often than every minute, and one that lost a sample or
-	// two then is still covered.
+	// firstStands is for how long the first value of a day stands at most: long
+	// enough for every node but a slow one, with which the rule of three catches
+	// up after two or three samples.
 	firstStands = smartmeter.Instant(3 * 60_000)
 )
 
