@@ -62,6 +62,20 @@ func TestHostileInput(t *testing.T) {
 	}
 	hub = startReady(t, "hub", "--data", data, "--http", hub.http, "--mqtt", hub.mqtt, "--log-level", "error")
 	checkUnharmed("after a restart")
+	if got, want := hub.refusals("villain"), unreadableAfterRestart(payloads[len(payloads)-1]); got != want || want == 0 {
+		t.Errorf("after a restart: %d refusals of what was retained counted, want %d", got, want)
+	}
+}
+
+// unreadableAfterRestart returns on how many topics the payload retained last is
+// still there after a restart, and cannot be read.
+func unreadableAfterRestart(payload string) (n int) {
+	for topic, decode := range nodeTopics {
+		if !changesOnEveryBeat("dev/villain/"+topic) && decode([]byte(payload)) != nil {
+			n++
+		}
+	}
+	return n
 }
 
 // nodeTopics are the topics that a hub listens to, and what reads them.

@@ -90,7 +90,7 @@ func (a *api) register(h huma.API) {
 			Errors: append([]int{http.StatusBadRequest, http.StatusNotFound, http.StatusServiceUnavailable}, more...),
 		}
 	}
-	huma.Register(h, get("/api/v1/health", "get-health", "Whether a reading can travel from broker to store to query"), a.health)
+	huma.Register(h, describeHealth(h, get("/api/v1/health", "get-health", "Whether a reading can travel from broker to store to query")), a.health)
 	huma.Register(h, get("/api/v1/devices", "list-devices", "All devices with their latest reading and relay"), a.listDevices)
 	huma.Register(h, get("/api/v1/devices/{id}", "get-device", "One device"), a.getDevice)
 	huma.Register(h, change(http.MethodPatch, "/api/v1/devices/{id}", "change-device", "Rename a device, move it, say what it is"), a.changeDevice)

@@ -3,7 +3,12 @@ package api
 import (
 	"cmp"
 	"context"
+	"net/http"
+	"reflect"
 	"slices"
+	"strconv"
+
+	"github.com/danielgtaylor/huma/v2"
 )
 
 type health struct {
@@ -16,11 +21,29 @@ type check struct {
 	Detail string `json:"detail,omitempty"`
 }
 
-func (a *api) health(ctx context.Context, _ *struct{}) (*body[health], error) {
+// healthReply has the same body whatever its status is, so that a monitor that
+// looks at the status alone and a person who reads on learn the same.
+type healthReply struct {
+	Status int
+	Body   health
+}
+
+// describeHealth adds to op that a degraded hub answers with the same body.
+func describeHealth(h huma.API, op huma.Operation) huma.Operation {
+	schema := h.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[health](), true, "")
+	op.Errors = []int{http.StatusBadRequest}
+	op.Responses = map[string]*huma.Response{strconv.Itoa(http.StatusServiceUnavailable): {
+		Description: "Degraded: a check has failed",
+		Content:     map[string]*huma.MediaType{"application/json": {Schema: schema}},
+	}}
+	return op
+}
+
+func (a *api) health(ctx context.Context, _ *struct{}) (*healthReply, error) {
 	found := a.hub.Health(ctx)
-	out := health{Status: "ok", Checks: make(map[string]check)}
+	status, out := http.StatusOK, health{Status: "ok", Checks: make(map[string]check)}
 	if !found.OK() {
-		out.Status = "degraded"
+		status, out.Status = http.StatusServiceUnavailable, "degraded"
 	}
 	for name, err := range found.Checks {
 		if err != nil {
@@ -29,7 +52,7 @@ func (a *api) health(ctx context.Context, _ *struct{}) (*body[health], error) {
 			out.Checks[name] = check{Status: "ok"}
 		}
 	}
-	return &body[health]{out}, nil
+	return &healthReply{status, out}, nil
 }
 
 type refusal struct {
