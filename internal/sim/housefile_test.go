@@ -60,6 +60,8 @@ func TestHouseFileErrorsSayWhatToWrite(t *testing.T) {
 		"long name":      {`{"appliances": [{"appliance": "tv", "id": "t", "name": "` + strings.Repeat("x", 65) + `"}]}`, "appliances[0].name: must have at most 64 characters"},
 		"spaces":         {`{"appliances": [{"appliance": "tv", "id": "t", "room": " den"}]}`, "appliances[0].room: must not begin or end with a space"},
 		"control":        {`{"appliances": [{"appliance": "tv", "id": "t", "name": "a\u0007b"}]}`, "appliances[0].name: must be text without control characters"},
+		"direction":      {`{"appliances": [{"appliance": "tv", "id": "t", "name": "a\u202eb"}]}`, "appliances[0].name: must be text without control characters and invisible ones"},
+		"no width":       {`{"main": {"id": "m", "room": "a\u200bb"}, "appliances": [` + kettle + `]}`, "main.room: must be text without control characters and invisible ones"},
 		"endless":        {strings.Repeat(" ", maxHouseFile+1), "a house file has at most 1 MiB"},
 	} {
 		got, err := ReadHousehold(strings.NewReader(c.file))

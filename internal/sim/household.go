@@ -161,8 +161,8 @@ func checkTexts(id smartmeter.NodeID, name, room string) error {
 
 func checkText(field, text string) error {
 	switch {
-	case !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl):
-		return invalid(field, "must be text without control characters")
+	case !utf8.ValidString(text) || strings.ContainsFunc(text, isUnseen):
+		return invalid(field, "must be text without control characters and invisible ones")
 	case strings.TrimSpace(text) != text:
 		return invalid(field, "must not begin or end with a space")
 	case utf8.RuneCountInString(text) > longestText:
@@ -170,6 +170,10 @@ func checkText(field, text string) error {
 	}
 	return nil
 }
+
+// isUnseen reports whether r controls or formats text instead of being seen: two
+// names could look alike by it, or one read backwards.
+func isUnseen(r rune) bool { return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) }
 
 func outOfRange(field string, least, most int) error {
 	return invalid(field, "must be from "+strconv.Itoa(least)+" to "+strconv.Itoa(most)+", in whole watts")
