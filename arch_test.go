@@ -24,7 +24,7 @@ var rooms = map[string]string{
 	"internal/node":            ". internal/pzem internal/wire",
 	"internal/nodehost":        ". internal/pzem internal/wire internal/node",
 	"internal/display":         "",
-	"internal/hub":             ". internal/wire internal/dialect internal/schedule internal/rule internal/ledger internal/tariff internal/rollup",
+	"internal/hub":             ". internal/wire internal/dialect internal/schedule internal/rule internal/ledger internal/tariff",
 	"internal/disk":            "",
 	"internal/disk/faultdisk":  "internal/disk",
 	"internal/wal":             "internal/disk",

@@ -5,7 +5,6 @@ import (
 	"iter"
 
 	"github.com/iot-smart-meter/smartmeter"
-	"github.com/iot-smart-meter/smartmeter/internal/rollup"
 )
 
 // maxBuckets bounds an answer.
@@ -25,7 +24,7 @@ func (h *Hub) Buckets(ctx context.Context, id smartmeter.DeviceID, want smartmet
 			yield(smartmeter.Bucket{}, err)
 			return
 		}
-		for b, err := range rollup.Fold(h.store.Readings(ctx, d.Node, d.Channel, from, to), want, from, to, width) {
+		for b, err := range h.store.Buckets(ctx, d.Node, d.Channel, want, from, to, width) {
 			if !yield(b, unavailable(err)) {
 				return
 			}

@@ -17,6 +17,9 @@ import (
 // answers lets a node answer every command of ours with result.
 func (l *lab) answers(node string, result wire.Result, reason string) {
 	l.bus.answer = func(m smartmeter.Message) {
+		if !strings.HasSuffix(m.Topic, "/relay/commands") {
+			return
+		}
 		cmd, err := wire.DecodeCommand(m.Payload)
 		if err != nil {
 			l.t.Errorf("the hub sent %q: %v", m.Payload, err)

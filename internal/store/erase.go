@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"math"
 
@@ -86,7 +87,8 @@ func (s *Store) eraseFiles(ctx context.Context, d smartmeter.Device) error {
 		}
 	}
 	change.marks = s.archive.Marks()
-	if err := s.index.apply(ctx, change); err != nil {
+	err = s.index.apply(ctx, change) // errNotYetScrubbed: it goes on with that by itself
+	if err != nil && !errors.Is(err, errNotYetScrubbed) {
 		return err
 	}
 	return s.wal.Scrub(ctx)

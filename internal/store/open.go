@@ -75,12 +75,12 @@ func (s *Store) openArchive(_ context.Context, fs disk.FS) (err error) {
 }
 
 // openIndex opens the index and brings it up to date with the monthly files. One
-// that is damaged, or knows of files that are gone, is put aside and made again.
+// that is damaged, or knows of files that are gone, is made again.
 func (s *Store) openIndex(ctx context.Context, _ disk.FS) error {
 	path := filepath.Join(s.dir, databaseName)
 	if err := s.openIndexAt(ctx, path); !errors.Is(err, errIndexBroken) {
 		return err
-	} else if err := s.putAside(path, err); err != nil {
+	} else if err := s.discard(path, err); err != nil {
 		return err
 	}
 	return s.openIndexAt(ctx, path)
@@ -106,16 +106,14 @@ func (s *Store) openIndexAt(ctx context.Context, path string) (err error) {
 // damagedSuffix marks a database that is to be made again at the next start.
 const damagedSuffix = ".damaged"
 
-// putAside moves a damaged database away, and forgets what was read of it.
-func (s *Store) putAside(path string, why error) error {
+// discard removes a damaged database, and forgets what was read of it. It is not
+// kept: what is erased later would live on in it.
+func (s *Store) discard(path string, why error) error {
 	s.log.Warn("the database is made again from the log and the monthly files; this may take a while", "why", why)
-	for _, suffix := range []string{"-wal", "-shm", damagedSuffix} {
+	for _, suffix := range []string{"-wal", "-shm", "", damagedSuffix} {
 		if err := os.Remove(path + suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return err
 		}
-	}
-	if err := os.Rename(path, path+".old"); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
 	}
 	clear(s.channels)
 	clear(s.byUID)

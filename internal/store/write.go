@@ -38,7 +38,7 @@ func (s *Store) AppendReadings(readings ...smartmeter.Reading) error {
 		return errors.Join(errFull, s.writeErr)
 	}
 	for i := range readings {
-		if at := readings[i].At; at <= 0 || at > lastInstant {
+		if at := readings[i].At; at < 0 || at > lastInstant {
 			return errTime
 		}
 	}

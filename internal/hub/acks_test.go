@@ -1,0 +1,89 @@
+package hub_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/iot-smart-meter/smartmeter"
+)
+
+// acks returns what the hub has told a node of its samples since the last call.
+func (l *lab) acks(node string) (payloads []string) {
+	l.bus.mu.Lock()
+	defer l.bus.mu.Unlock()
+	var others []smartmeter.Message
+	for _, m := range l.bus.published {
+		if m.Topic == "dev/"+node+"/pzem/ack" {
+			payloads = append(payloads, string(m.Payload))
+		} else {
+			others = append(others, m)
+		}
+	}
+	l.bus.published = others
+	return payloads
+}
+
+// A sample is acknowledged when it is durable, not before; what lies behind a
+// gap is not, until the gap is filled or its samples are lost for good.
+func TestSamplesAreAcknowledgedWhenTheyAreDurable(t *testing.T) {
+	newLab(t, func(t *testing.T, l *lab) {
+		step := func(what string, want ...string) {
+			t.Helper()
+			time.Sleep(12 * time.Second) // a sync, and a beat of the hub
+			synctest.Wait()
+			if d := cmp.Diff(want, l.acks("n1")); d != "" {
+				t.Errorf("%s (-want +got):\n%s", what, d)
+			}
+		}
+		sample := func(seq, first int) {
+			l.says("n1/pzem/metrics", fmt.Sprintf(`{"voltage":230,"current":1,"power":200,"boot":"0000beef","seq":%d,"first":%d,"t":%d}`, seq, first, 5000*seq))
+		}
+		ack := func(seq int) string { return fmt.Sprintf(`{"boot":"0000beef","seq":%d}`, seq) }
+
+		l.introduce("n1")
+		step("nothing measured yet")
+		sample(1, 1)
+		sample(2, 1)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if early := l.acks("n1"); early != nil {
+			t.Errorf("acknowledged before they are durable: %q", early)
+		}
+		step("two samples", ack(2))
+		step("nothing new")
+		sample(5, 1)
+		step("behind a gap")
+		l.introduce("n1")
+		step("the node is back", ack(2))
+		sample(4, 1)
+		sample(3, 1)
+		step("the gap is filled", ack(5))
+		sample(9, 8)
+		step("6 and 7 are lost for good, 8 may come", ack(7))
+		sample(8, 8)
+		step("8 has come", ack(9))
+		l.restart()
+		l.introduce("n1")
+		step("after a restart of the hub", ack(5)) // the node has not said again what is lost
+		sample(10, 8)
+		step("the node has said what is lost", ack(9), ack(10))
+	})
+}
+
+// The fielded sketch does not number its samples and would not understand.
+func TestFieldedNodesGetNoAcks(t *testing.T) {
+	newLab(t, func(t *testing.T, l *lab) {
+		l.says("old/pzem/metrics", `{"voltage":230,"current":1,"power":200}`)
+		time.Sleep(30 * time.Second)
+		synctest.Wait()
+		for _, m := range l.bus.published {
+			if strings.HasPrefix(m.Topic, "dev/") {
+				t.Errorf("the hub sent %s %s", m.Topic, m.Payload)
+			}
+		}
+	})
+}
