@@ -1,10 +1,7 @@
 package main
 
 import (
-	"cmp"
 	"fmt"
-	"os"
-	"strings"
 
 	"github.com/iot-smart-meter/smartmeter"
 	"github.com/iot-smart-meter/smartmeter/internal/nodehost"
@@ -14,10 +11,12 @@ import (
 type nodeCommand struct {
 	Serial    string `required:"" placeholder:"DEVICE" help:"Serial line to the PZEM-004T, like /dev/ttyUSB0."`
 	MQTT      string `name:"mqtt" env:"SMARTMETER_MQTT_URL" default:"mqtt://127.0.0.1:1883" placeholder:"URL" help:"The hub's broker: ${default} unless told."`
-	ID        string `name:"id" placeholder:"ID" help:"Name of this node, its MQTT client id; from the host's name unless told."`
+	ID        string `name:"id" placeholder:"ID" help:"Name of this node, its MQTT client id; from this machine's network address unless told."`
 	Address   uint8  `default:"0" placeholder:"N" help:"The meter's Modbus address, 1 to 247; 0 for the only one on the line."`
-	RelayFile string `placeholder:"FILE" help:"A file that switches the relay: 1 or 0 is written to it. Without it this node has no relay."`
-	Data      string `placeholder:"DIR" help:"Where this node keeps its configuration; without it, nowhere."`
+	RelayGPIO string `name:"relay-gpio" placeholder:"CHIP:LINE" help:"The GPIO line that switches the relay, like gpiochip0:17. Without a line or a file this node has no relay."`
+	ActiveLow bool   `name:"relay-active-low" help:"The relay is on while its line is low, as on most relay boards."`
+	RelayFile string `placeholder:"FILE" help:"A file that switches the relay: 1 or 0 is written to it."`
+	Data      string `placeholder:"DIR" help:"Where this node keeps its configuration, and samples until the hub has them; without it, in memory only."`
 	Username  string `help:"For brokers that ask for one."`
 	Password  string `help:"For brokers that ask for one; better set in the environment."`
 }
@@ -43,9 +42,13 @@ func (c *nodeCommand) Run(d *daemon) error {
 		Broker:    nodehost.Broker{URL: c.MQTT, Username: c.Username, Password: c.Password},
 		DataDir:   c.Data,
 		RelayFile: c.RelayFile,
-		Firmware:  version,
-		Model:     "linux",
-		Logger:    d.log,
+
+		RelayGPIO:      c.RelayGPIO,
+		RelayActiveLow: c.ActiveLow,
+
+		Firmware: version,
+		Model:    "linux",
+		Logger:   d.log,
 	})
 	if err != nil {
 		return err
@@ -55,11 +58,10 @@ func (c *nodeCommand) Run(d *daemon) error {
 }
 
 func (c *nodeCommand) id() (smartmeter.NodeID, error) {
-	name, err := os.Hostname()
-	if err != nil && c.ID == "" {
-		return "", fmt.Errorf("this host has no name to take; choose one with --id: %w", err)
+	if c.ID == "" {
+		return nodehost.DefaultID()
 	}
-	id, err := smartmeter.ParseNodeID(cmp.Or(c.ID, strings.ReplaceAll(name, " ", "-")))
+	id, err := smartmeter.ParseNodeID(c.ID)
 	if err != nil {
 		return "", fmt.Errorf("--id: %w", err)
 	}

@@ -2,6 +2,7 @@ package nodehost
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -65,7 +66,7 @@ func start(t *testing.T, b *bench, addr, dir string) (stop func()) {
 	h, err := New(Config{
 		ID: "n1", Serial: b.device, DataDir: dir, RelayFile: filepath.Join(dir, "gpio"),
 		Broker: Broker{URL: "mqtt://" + addr, Backoff: func(int) time.Duration { return 10 * time.Millisecond }},
-		Model:  "test", Logger: quiet,
+		Model:  "test", Logger: quiet, warm: true,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -202,6 +203,9 @@ func TestNewRefuses(t *testing.T) {
 		"an address too high":                  {func(c *Config) { c.Address = 0xFF }, "0x01 to 0xF7"},
 		"a data directory that cannot be made": {func(c *Config) { c.DataDir = file + "/sub" }, "settings"},
 		"a relay that cannot be set":           {func(c *Config) { c.RelayFile = file + "/sub" }, "relay"},
+		"a GPIO line that is none":             {func(c *Config) { c.RelayGPIO = "17" }, "gpiochip0:17"},
+		"a GPIO chip that is not there":        {func(c *Config) { c.RelayGPIO = "gpiochip99:17" }, "no such chip"},
+		"two relays":                           {func(c *Config) { c.RelayGPIO, c.RelayFile = "gpiochip0:17", file }, "not both"},
 	}
 	for name, tt := range tests {
 		config := good
@@ -222,15 +226,14 @@ func TestBootsDiffer(t *testing.T) {
 	}
 }
 
-func TestSettingsDir(t *testing.T) {
+func TestSettings(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "a", "b")
-	s, err := openSettings(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
+	in := open(t, dir)
+	s := settings{in}
 	if data, err := s.Load("config"); data != nil || err != nil {
 		t.Errorf("nothing was saved, but there is %q, %v", data, err)
 	}
+	write(t, filepath.Join(dir, "config.new"), "left by a power cut, and longer than what comes")
 	for _, want := range []string{"one", "", "three"} {
 		if err := s.Save("config", []byte(want)); err != nil {
 			t.Fatal(err)
@@ -246,11 +249,28 @@ func TestSettingsDir(t *testing.T) {
 	if about, err := files[0].Info(); err != nil || about.Mode() != 0o600 {
 		t.Errorf("mode %v, %v; want 0600", about.Mode(), err)
 	}
+	if err := errors.Join(s.Save(node.SavedRelay, []byte("1")), s.Erase(), s.Erase()); err != nil {
+		t.Fatal(err)
+	}
+	if files, err := os.ReadDir(dir); err != nil || len(files) != 0 {
+		t.Errorf("after erasing there are %v, %v", files, err)
+	}
 }
 
-func TestSettingsDirKeepsTheOldWhenTheNewFails(t *testing.T) {
+// open opens a directory until the test ends.
+func open(t *testing.T, dir string) directory {
+	t.Helper()
+	in, err := openDirectory(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { in.Close() })
+	return in
+}
+
+func TestSettingsKeepTheOldWhenTheNewFails(t *testing.T) {
 	dir := t.TempDir()
-	s := settingsDir(dir)
+	s := settings{open(t, dir)}
 	if err := os.Mkdir(filepath.Join(dir, "config"), 0o700); err != nil { // nothing can be renamed over it
 		t.Fatal(err)
 	}

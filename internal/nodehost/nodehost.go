@@ -20,7 +20,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/iot-smart-meter/smartmeter"
@@ -42,16 +44,23 @@ type Config struct {
 	Address byte
 	// Broker says where the broker is. Its Logger is the Host's.
 	Broker Broker
-	// DataDir is where the configuration is kept; "" keeps it in memory only.
-	// It is made if it does not exist.
+	// DataDir is where the configuration is kept, and samples until the hub has
+	// them; "" keeps both in memory only. It is made if it does not exist.
 	DataDir string
+	// RelayGPIO is the GPIO line that switches the relay, like gpiochip0:17, and
+	// RelayActiveLow says that the relay is on while the line is low, as on most
+	// boards. "" means that the relay is elsewhere, or nowhere.
+	RelayGPIO      string
+	RelayActiveLow bool
 	// RelayFile is a file that switches the relay: "1\n" is written to it for
-	// on and "0\n" for off. "" means that there is no relay.
+	// on and "0\n" for off.
 	RelayFile string
 	// Firmware and Model are for people to read, at most 64 bytes each.
 	Firmware, Model string
 	// Logger must not be nil.
 	Logger *slog.Logger
+
+	warm bool // for tests: the meter has its mains for long
 }
 
 // warmUp is how long a PZEM-004T is not believed after its mains came back.
@@ -74,6 +83,7 @@ type Host struct {
 	inbox      chan func()   // what the connection has to say to the core
 	ended      chan struct{} // closed when nobody listens to inbox any more
 	seen       node.Status   // as logged last
+	parts      []io.Closer   // what is closed in the end
 }
 
 // New returns a node that is ready to run. By then its relay is where the
@@ -86,10 +96,6 @@ func New(c Config) (*Host, error) {
 	if _, err := c.Broker.address(); err != nil {
 		return nil, err
 	}
-	settings, err := openSettings(c.DataDir)
-	if err != nil {
-		return nil, err
-	}
 	h := &Host{
 		id:     c.ID,
 		log:    c.Logger,
@@ -99,18 +105,63 @@ func New(c Config) (*Host, error) {
 		ended:  make(chan struct{}),
 	}
 	h.broker.Logger = c.Logger
+	var err error
 	if h.meter, err = newSerialMeter(c.Serial, c.Address, c.Logger); err != nil {
 		return nil, err
 	}
-	h.core, err = node.New(node.Config{
-		ID: c.ID, Boot: drawBoot(), Topics: c.Topics,
-		Meter: h.meter, Link: h, Relay: openRelay(c.RelayFile), Settings: settings,
-		Firmware: c.Firmware, Model: c.Model, WarmUp: warmUp,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("cannot start node %s: %w", c.ID, err)
+	if h.core, err = h.newCore(&c); err != nil {
+		return nil, errors.Join(fmt.Errorf("cannot start node %s: %w", c.ID, err), h.close())
 	}
 	return h, nil
+}
+
+// newCore opens what the core needs, and makes it.
+func (h *Host) newCore(c *Config) (*node.Node, error) {
+	of := node.Config{
+		ID: c.ID, Boot: drawBoot(), Topics: c.Topics, Meter: h.meter, Link: h,
+		Firmware: c.Firmware, Model: c.Model, WarmUp: warmUp, Minutes: node.WeekOfMinutes,
+	}
+	if c.warm {
+		of.WarmUp = 0
+	}
+	var err error
+	if of.Relay, err = openRelay(c); err != nil {
+		return nil, err
+	}
+	h.keep(of.Relay)
+	if c.DataDir == "" {
+		return node.New(of)
+	}
+	in, err := openDirectory(c.DataDir)
+	if err != nil {
+		return nil, err
+	}
+	h.keep(in)
+	of.Settings = settings{in}
+	samples, err := openBuffer(in, samplesKept, c.Logger)
+	if err != nil {
+		return nil, err
+	}
+	h.keep(samples)
+	of.Buffer = samples
+	return node.New(of)
+}
+
+// keep notes what has to be closed in the end, if it can be.
+func (h *Host) keep(part any) {
+	if c, ok := part.(io.Closer); ok {
+		h.parts = append(h.parts, c)
+	}
+}
+
+// close closes the parts, the last that was opened first.
+func (h *Host) close() error {
+	h.meter.Close()
+	var failed []error
+	for _, c := range slices.Backward(h.parts) {
+		failed = append(failed, c.Close())
+	}
+	return errors.Join(failed...)
 }
 
 // drawBoot returns a boot id that nobody had before, as far as chance can tell.
@@ -127,10 +178,9 @@ func drawBoot() smartmeter.BootID {
 // Run is the node's life: it returns soon after ctx ends, having said goodbye
 // to the broker. It may be called once.
 func (h *Host) Run(ctx context.Context) error {
-	defer h.meter.Close()
 	connection, err := Connect(h.broker, h)
 	if err != nil {
-		return err
+		return errors.Join(err, h.close())
 	}
 	h.connection = connection
 	alarm := time.NewTimer(0)
@@ -148,7 +198,7 @@ func (h *Host) Run(ctx context.Context) error {
 		alarm.Reset(time.Duration(next-h.now()) * time.Millisecond)
 	}
 	close(h.ended)
-	return connection.Close()
+	return errors.Join(connection.Close(), h.close())
 }
 
 // now is the time since the node's boot.
@@ -164,6 +214,14 @@ func (h *Host) tellChanges() {
 			h.log.Warn("the meter is silent: most likely it has no mains", "node", h.id)
 		} else {
 			h.log.Info("the meter is back", "node", h.id)
+		}
+	}
+	if s.CutOff.Kind != h.seen.CutOff.Kind {
+		if s.CutOff.Kind != "" {
+			h.log.Error("cut off, until somebody resets it", "node", h.id, "why", s.CutOff.Kind,
+				"milliamperes", s.CutOff.Current, "deciwatts", s.CutOff.Power)
+		} else {
+			h.log.Info("the cut-off is reset", "node", h.id)
 		}
 	}
 	if s.Relay != h.seen.Relay {

@@ -11,12 +11,18 @@ import (
 // a driver below /sys, or a file that a script watches.
 type relayFile string
 
-// openRelay returns the relay behind a file, nil for "".
-func openRelay(path string) node.Relay {
-	if path == "" {
-		return nil
+// openRelay returns the relay of a configuration, nil if there is none.
+func openRelay(c *Config) (node.Relay, error) {
+	switch {
+	case c.RelayGPIO != "" && c.RelayFile != "":
+		return nil, errors.New("nodehost: a relay is on a GPIO line or behind a file, not both")
+	case c.RelayGPIO != "":
+		return newGPIORelay(c.RelayGPIO, c.RelayActiveLow, linux{})
+	case c.RelayFile != "":
+		return relayFile(c.RelayFile), nil
+	default:
+		return nil, nil
 	}
-	return relayFile(path)
 }
 
 // Set writes "1\n" or "0\n". It writes in place, for a driver's file cannot be

@@ -98,19 +98,33 @@ func TestHostileModule(t *testing.T) {
 	}
 	core.Connected(0)
 	var next smartmeter.Millis
-	for range 120 { // the node's time flies, the line's does not
-		next = core.Step(next, 0)
+	live := func(steps int) {
+		for range steps { // the node's time flies, the line's does not
+			h.now.Store(int64(next))
+			next = core.Step(next, 0)
+		}
 	}
+	live(120)
+	h.mute.Store(true) // the mains fails, and is back
+	live(5)
+	h.mute.Store(false)
+	h.power.Store(int64(next))
+	live(60)
 	h.mute.Store(true)
-	for range 5 {
-		next = core.Step(next, 0)
-	}
+	live(5)
 
 	samples := published.samples(t)
 	for _, s := range samples {
-		if s.Measurement != measuring() {
-			t.Errorf("published %+v", s.Measurement)
+		want := measuring()
+		if !s.Has.Has(smartmeter.Energy) { // it takes longer to be believed
+			want.Has, want.Energy = want.Has&^smartmeter.Energy, 0
 		}
+		if s.Measurement != want {
+			t.Errorf("published at %d %+v", s.T, s.Measurement)
+		}
+	}
+	if last := samples[len(samples)-1]; !last.Has.Has(smartmeter.Energy) {
+		t.Errorf("the register was never believed again: %+v", last)
 	}
 	failed := core.Status().Counts.MeterFailed
 	t.Logf("%d samples, %d failed reads", len(samples), failed)
@@ -128,12 +142,17 @@ type hostileModule struct {
 	chance *rand.Rand
 	mute   atomic.Bool
 	late   []byte // an answer that was held back
+	// now is the node's time, and power when the mains came last.
+	now, power atomic.Int64
 }
 
 func (h *hostileModule) answer(heard []byte) []byte {
 	reply := slices.Clone(h.slave.Feed(heard))
 	if len(reply) == 0 || h.mute.Load() {
 		return nil
+	}
+	if h.now.Load()-h.power.Load() < 4000 { // intact, possible, and wrong
+		return h.saying(smartmeter.Decivolt(800+h.chance.IntN(1800)), smartmeter.WattHour(h.chance.Uint32()))
 	}
 	if late := h.late; late != nil {
 		h.late = nil
@@ -166,16 +185,16 @@ func (h *hostileModule) answer(heard []byte) []byte {
 }
 
 // outdated returns an intact reply with values of long ago.
-func (h *hostileModule) outdated() []byte { return h.saying(2222) }
+func (h *hostileModule) outdated() []byte { return h.saying(2222, 0xFFFFFFFF) }
 
 // impossible returns an intact reply with a voltage that cannot be.
-func (h *hostileModule) impossible() []byte { return h.saying(65_535) }
+func (h *hostileModule) impossible() []byte { return h.saying(65_535, 0) }
 
-func (h *hostileModule) saying(voltage smartmeter.Decivolt) []byte {
+func (h *hostileModule) saying(voltage smartmeter.Decivolt, register smartmeter.WattHour) []byte {
 	other, err := pzem.NewSlave(0x01)
 	if err != nil {
 		panic(err)
 	}
-	other.Update(func(m *smartmeter.Measurement) { *m = measuring(); m.Voltage = voltage })
+	other.Update(func(m *smartmeter.Measurement) { *m = measuring(); m.Voltage, m.Energy = voltage, register })
 	return slices.Clone(other.Feed([]byte{0x01, 0x04, 0x00, 0x00, 0x00, 0x0A, 0x70, 0x0D}))
 }

@@ -2,32 +2,20 @@ package nodehost
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
-	"os"
-	"path/filepath"
 
 	"github.com/iot-smart-meter/smartmeter/internal/node"
 )
 
-// settingsDir keeps settings as files of a directory, see node.Settings.
-type settingsDir string
+// settings keeps each setting in a file of its own, see node.Settings.
+type settings struct{ files }
 
-// openSettings returns the settings kept in dir, which it makes if need be; nil
-// for "".
-func openSettings(dir string) (node.Settings, error) {
-	if dir == "" {
-		return nil, nil
-	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("cannot keep settings: %w", err)
-	}
-	return settingsDir(dir), nil
-}
+// beside is what a new version is called until it takes the old one's place.
+const beside = ".new"
 
 // Load returns what was saved last, nil if nothing was.
-func (d settingsDir) Load(name string) ([]byte, error) {
-	data, err := os.ReadFile(filepath.Join(string(d), name))
+func (s settings) Load(name string) ([]byte, error) {
+	data, err := s.Read(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -36,38 +24,34 @@ func (d settingsDir) Load(name string) ([]byte, error) {
 
 // Save writes a new file, puts it in the place of the old one, and sees both
 // through to the disk: after a power cut there is one or the other, whole.
-func (d settingsDir) Save(name string, data []byte) error {
-	f, err := os.CreateTemp(string(d), name+"-*") // mode 0600
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	err = errors.Join(err, f.Sync(), f.Close())
+func (s settings) Save(name string, data []byte) error {
+	err := s.write(name+beside, data)
 	if err == nil {
-		err = os.Rename(f.Name(), filepath.Join(string(d), name))
+		err = s.Rename(name+beside, name)
 	}
 	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
+		return errors.Join(err, s.Remove(name+beside))
 	}
-	return d.sync()
+	return s.Sync()
 }
 
-// sync makes a rename last.
-func (d settingsDir) sync() error {
-	f, err := os.Open(string(d))
+// write makes a file of data that survives a power cut, but for its name.
+func (s settings) write(name string, data []byte) error {
+	f, err := s.Open(name)
 	if err != nil {
 		return err
 	}
-	return errors.Join(f.Sync(), f.Close())
+	err = f.Truncate(0) // one that a power cut left
+	if err == nil {
+		_, err = f.WriteAt(data, 0)
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
 }
 
 // Erase forgets everything.
-func (d settingsDir) Erase() error {
-	var failed []error
-	for _, name := range []string{node.SavedConfig, node.SavedRelay, node.SavedCutOff} {
-		if err := os.Remove(filepath.Join(string(d), name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			failed = append(failed, err)
-		}
-	}
-	return errors.Join(append(failed, d.sync())...)
+func (s settings) Erase() error {
+	return errors.Join(s.Remove(node.SavedConfig), s.Remove(node.SavedRelay), s.Remove(node.SavedCutOff), s.Sync())
 }
