@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"sync"
 	"time"
 
 	"github.com/iot-smart-meter/smartmeter"
@@ -37,20 +36,8 @@ const (
 	probeTimeout = 2 * time.Second
 )
 
-// storeCheckedFor is how long the store's word is good for: it writes to the
-// disk for it, and anybody may ask.
-const storeCheckedFor = 10 * time.Second
-
-// storeCheck remembers what the store said last. Whoever asks while it is being
-// asked waits for the same answer.
-type storeCheck struct {
-	mu    sync.Mutex
-	asked time.Time
-	err   error
-}
-
-// Health makes a probe travel the way of a reading. That of the store is good
-// for 10 s.
+// Health makes a probe travel the way of a reading. It writes nothing to the
+// disk: anybody may ask, as often as they like.
 func (h *Hub) Health(ctx context.Context) Health {
 	checks := make(map[string]error)
 	for name, probe := range map[string]func(context.Context) error{
@@ -92,19 +79,5 @@ func (h *Hub) probeStore(ctx context.Context) error {
 	h.mu.Lock()
 	refused := h.storeErr
 	h.mu.Unlock()
-	return errors.Join(refused, h.checkStore(ctx))
-}
-
-func (h *Hub) checkStore(ctx context.Context) error {
-	last := &h.storeCheck
-	last.mu.Lock()
-	defer last.mu.Unlock()
-	if now := time.Now(); last.asked.IsZero() || now.Sub(last.asked) >= storeCheckedFor {
-		// The next one is answered from it, too, so it does not end when this
-		// one has had enough.
-		limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), probeTimeout)
-		defer cancel()
-		last.asked, last.err = now, h.store.Check(limited)
-	}
-	return last.err
+	return errors.Join(refused, h.store.Check(ctx))
 }

@@ -54,8 +54,19 @@ type Store interface {
 	// prevents it.
 	Sync(ctx context.Context) error
 
+	// Lost says that a node does not have the samples of a boot below first any
+	// more: those that are not kept never will be.
+	Lost(node smartmeter.NodeID, channel uint8, boot smartmeter.BootID, first uint32)
+	// Watermarks returns those that rose since the last call, and Watermark one
+	// of them.
+	Watermarks() []smartmeter.Watermark
+	Watermark(node smartmeter.NodeID, channel uint8, boot smartmeter.BootID) smartmeter.Watermark
+
 	// Readings yields a channel's readings with from <= At < to, oldest first.
 	Readings(ctx context.Context, node smartmeter.NodeID, channel uint8, from, to smartmeter.Instant) iter.Seq2[smartmeter.Reading, error]
+	// Buckets yields the wanted quantities of a channel's readings with
+	// from <= At < to, summed up in steps of width as package rollup does.
+	Buckets(ctx context.Context, node smartmeter.NodeID, channel uint8, want smartmeter.Quantities, from, to smartmeter.Instant, width smartmeter.Millis) iter.Seq2[smartmeter.Bucket, error]
 	// Latest returns the newest reading of every channel, as
 	// smartmeter.Reading.After puts it together.
 	Latest(ctx context.Context) ([]smartmeter.Reading, error)
@@ -64,7 +75,7 @@ type Store interface {
 	Commands(ctx context.Context, device smartmeter.DeviceID, limit int) ([]smartmeter.Command, error)
 	// EraseDevice forgets d and all its readings and commands, for good.
 	EraseDevice(ctx context.Context, d smartmeter.Device) error
-	// Check writes and reads back a mark, as a reading would travel.
+	// Check says what is wrong with the disk, nil if nothing is.
 	Check(ctx context.Context) error
 }
 
@@ -114,14 +125,14 @@ type Hub struct {
 	refused  *refusals
 	probes   sync.Map // mark (string) -> chan struct{}, closed when it is home
 
-	storeCheck storeCheck
-
 	began time.Time // for the monotonic clock
 
 	mu      sync.Mutex // guards the live picture: everything below
 	nodes   map[smartmeter.NodeID]*node
 	devices map[smartmeter.DeviceID]*channel
-	full    bool // a node was refused because there are too many
+	// acks are to be repeated on the next beat.
+	acks []smartmeter.Watermark
+	full bool // a node was refused because there are too many
 	// storeErr is why the last write was not taken; nil when all is well.
 	storeErr error
 }
@@ -215,6 +226,7 @@ func (h *Hub) Run(ctx context.Context) error {
 			return nil
 		case now := <-tick.C:
 			h.noticeSilence(now)
+			h.acknowledge()
 			h.makeRoom(ctx)
 		}
 	}

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io/fs"
 	"log/slog"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -12,6 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/iot-smart-meter/smartmeter"
 	"github.com/iot-smart-meter/smartmeter/internal/hub"
 	"github.com/iot-smart-meter/smartmeter/internal/store"
@@ -37,13 +40,7 @@ type lab struct {
 // watchedStore lets a test see what the hub does with the store.
 type watchedStore struct {
 	*store.Store
-	checks      int
 	duringErase func() // called while a device is erased; nil for nothing
-}
-
-func (s *watchedStore) Check(ctx context.Context) error {
-	s.checks++
-	return s.Store.Check(ctx)
 }
 
 func (s *watchedStore) EraseDevice(ctx context.Context, d smartmeter.Device) error {
@@ -565,6 +562,53 @@ func TestHealth(t *testing.T) {
 			t.Errorf("health %v, want a failed broker", got.Checks)
 		}
 	})
+}
+
+// Anybody may ask for the hub's health, and a card wears out by writing.
+func TestHealthWritesNothing(t *testing.T) {
+	newLab(t, func(t *testing.T, l *lab) {
+		l.introduce("n1")
+		l.metrics("n1", 1, 1, 1)
+		if err := l.store.Sync(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		before := l.files()
+		for range 100 {
+			if got := l.Health(t.Context()); !got.OK() {
+				t.Fatalf("health %v", got.Checks)
+			}
+		}
+		if d := cmp.Diff(before, l.files()); d != "" || len(before) == 0 {
+			t.Errorf("files changed (-before +after):\n%s", d)
+		}
+		l.metrics("n1", 2, 2, 2)
+		if err := l.store.Sync(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if cmp.Equal(before, l.files()) {
+			t.Error("a reading did not show in the files either")
+		}
+	})
+}
+
+// files returns size and time of change of every file in the data directory.
+func (l *lab) files() map[string]string {
+	l.t.Helper()
+	found := make(map[string]string)
+	err := filepath.WalkDir(l.dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		info, err := entry.Info()
+		if err == nil {
+			found[path] = fmt.Sprint(info.Size(), info.ModTime().UnixNano())
+		}
+		return err
+	})
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return found
 }
 
 // A failed meter's last watts must not look measured now because its register

@@ -31,6 +31,9 @@ type channel struct {
 	node    *node
 	device  smartmeter.Device
 	erasing bool // nothing more is taken
+	// The node has said that it has no samples of lostBoot below lostBelow.
+	lostBoot  smartmeter.BootID
+	lostBelow uint32
 	// stored says that the store has the device, measured that it has readings
 	// of it.
 	stored, measured bool

@@ -152,20 +152,6 @@ func TestNothingIsTakenOfADeviceBeingErased(t *testing.T) {
 	})
 }
 
-func TestHealthAsksTheStoreRarely(t *testing.T) {
-	newLab(t, func(t *testing.T, l *lab) {
-		for range 100 {
-			if got := l.Health(t.Context()); !got.OK() {
-				t.Fatal(got)
-			}
-			time.Sleep(250 * time.Millisecond)
-		}
-		if got := l.watched.checks; got != 3 {
-			t.Errorf("in 25 s the store was checked %d times, want 3", got)
-		}
-	})
-}
-
 func TestKeptMessagesThatNobodyCanReadAreCounted(t *testing.T) {
 	newLab(t, func(t *testing.T, l *lab) {
 		leaves := []string{"status", "heartbeat", "pzem/metrics", "pzem/energy", "pzem/backlog", "event", "relay/ack", "config/ack", "info", "relay/state"}

@@ -129,6 +129,7 @@ func (h *Hub) takeSample(c *channel, s smartmeter.Sample, now time.Time) {
 	}
 	h.noteMeasured(c)
 	h.keep(h.store.AppendReadings(r))
+	h.noteLost(c, s)
 }
 
 // isNews reports whether a reading is fresh and newer than what is shown. A
@@ -174,6 +175,7 @@ func (h *Hub) hearBacklog(said statement) error {
 	if len(readings) > 0 {
 		h.noteMeasured(c)
 		h.keep(h.store.AppendReadings(readings...))
+		h.noteLost(c, samples[len(samples)-1])
 	}
 	return refused
 }
@@ -217,7 +219,9 @@ func (h *Hub) hearStatus(said statement) error {
 func (h *Hub) takeInfo(c *channel, info wire.Info, now time.Time) {
 	c.node.clock.hear(info.Boot, info.T, h.at(now))
 	had := c.hasRelay()
-	if c.node.info = &info; c.hasRelay() != had {
+	c.node.info = &info
+	h.repeatAcks(c.node)
+	if c.hasRelay() != had {
 		h.events.publish(smartmeter.EventRelay, c.status(), nil)
 	}
 	if c.hasRelay() {
