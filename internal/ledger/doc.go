@@ -34,10 +34,11 @@
 //   - A candidate is confirmed when it has held for a minute and has counted at
 //     least half of what the power says, less a step; and, if it began lower
 //     than the counter in force, when it has counted anything. After an hour the
-//     power is wrong, not the register. The node's word about a reset, within
-//     five minutes, confirms a lower candidate at its next reading, and a
-//     person's word makes every reading after it a candidate, which has but to
-//     hold.
+//     power is wrong, not the register.
+//   - The node's word about a reset, within five minutes of a reading that is
+//     nearer to what was used since than to the counter in force, confirms it at
+//     once. After a person's word every reading is a candidate, which has but to
+//     hold for a minute.
 //
 // Until then the total stands still. When the candidate is confirmed, all that
 // it has counted since its first reading is counted, and what lies between the
@@ -47,8 +48,7 @@
 //     and 26 kW for the time without samples): one counter, a gap between.
 //   - higher than that: a Jump. The difference is held until a person decides.
 //   - lower, and the way over 9,999.99 kWh is no longer than can have been used
-//     and than 1,000 kWh, and the node announced no reset: a Rollover, and
-//     counted.
+//     and than 1,000 kWh: a Rollover, and counted.
 //   - lower otherwise: a Reset, which began at 0. What it shows is counted if the
 //     power accounts for it, or the node announced it. If it can have been used
 //     but nothing says so, it is held. If it cannot have been, then the register
@@ -83,7 +83,9 @@
 // What was used between the last reading before a reset and the reset. It is
 // missing, the quality says reset-boundary, and the finding's Use says how much
 // it was by the power. A reading too high by less than 82 Wh cannot be told from
-// a load; if the next one is lower again, the ledger sees a counter replaced.
-// And two counters that were swapped within a minute of each other's readings
-// are two candidates of which one may never be confirmed.
+// a load; if the next one is lower again, the ledger sees a counter replaced,
+// and the difference stays until a person sets the period. A counter that is
+// reset before it has proved itself, or within its last watt-hours before the
+// rollover, needs somebody's word. And energy that nothing vouches for is held,
+// where others would bill it.
 package ledger

@@ -86,6 +86,19 @@ func (r Reason) String() string {
 	}
 }
 
+// Epochs returns the findings at which a channel's counters began, in order.
+func Epochs(days []Day) []Finding {
+	var epochs []Finding
+	for i := range days {
+		for _, f := range days[i].Findings {
+			if f.Kind != Jump && f.Kind != Glitch {
+				epochs = append(epochs, f)
+			}
+		}
+	}
+	return epochs
+}
+
 func (f *Folder) find(found Finding) { f.day.Findings = append(f.day.Findings, found) }
 
 // glitch adds a glitch; those of a quarter hour are one finding.

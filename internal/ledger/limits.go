@@ -54,6 +54,12 @@ func expected(u Use) smartmeter.WattHour {
 	return wattHours(u.Energy/2) - registerStep
 }
 
+// misses returns how far the power is from what a register has counted.
+func (u Use) misses(counted smartmeter.WattHour) int64 {
+	missed := int64(counted)*perWattHour - u.Energy
+	return max(missed, -missed)
+}
+
 func atMost(length smartmeter.Instant) int64 {
 	return int64(smartmeter.MaxPower) * int64(length)
 }

@@ -18,23 +18,23 @@ func (d *Day) Decode(number DayNumber, packed []byte) error {
 	if err := readFrom(packed, d.code); err != nil {
 		return err
 	}
-	for i := range d.Spans {
-		if !d.holds(d.Spans[i].From, d.Spans[i].To) {
+	for _, s := range d.Spans {
+		if !d.holds(s.From, s.To, s.Use, s.Energy) {
 			return ErrDamaged
 		}
 	}
-	for i := range d.Findings {
-		if !d.holds(d.Findings[i].From, d.Findings[i].To) {
+	for _, f := range d.Findings {
+		if !d.holds(f.From, f.To, f.Use, f.Held) {
 			return ErrDamaged
 		}
 	}
 	return nil
 }
 
-// holds reports whether two points can be the ends of something that was found
-// out on the day.
-func (d *Day) holds(from, to Point) bool {
-	return 0 <= from.At && from.At <= to.At && DayOf(to.At) <= d.Number
+// holds reports whether something like this can have been found out on the day.
+func (d *Day) holds(from, to Point, use Use, energy smartmeter.WattHour) bool {
+	return 0 <= from.At && from.At <= to.At && DayOf(to.At) <= d.Number &&
+		0 <= use.Energy && 0 <= use.Covered && 0 <= energy && energy <= maxRegister
 }
 
 func (d *Day) code(c *coder) {

@@ -71,11 +71,10 @@ func (s *State) belongs(p Point) bool {
 	}
 	used := p.Register - s.Base.Last.Register
 	switch {
-	case s.Waiting && s.openFitsBetter(p):
+	case s.announced(p, s.Base.Since) || s.Waiting && s.openFitsBetter(p):
 		return false
 	case used < 0:
-		announced := s.announcedNear(p.At) && p.Register <= vouched(s.Base.Since)
-		return used >= -registerStep && !announced
+		return used >= -registerStep
 	default:
 		return used <= vouched(s.Base.Since)
 	}
@@ -87,9 +86,17 @@ func (s *State) openFitsBetter(p Point) bool {
 	if !s.openIsLower() || !s.goesOn(p) {
 		return false
 	}
-	asBase := int64(p.Register-s.Base.Last.Register)*perWattHour - s.Base.Since.Energy
-	asOpen := int64(p.Register-s.Open.First.Register)*perWattHour - s.Open.Since.Energy
-	return distance(asOpen) < distance(asBase)
+	asBase := s.Base.Since.misses(p.Register - s.Base.Last.Register)
+	asOpen := s.Open.Since.misses(p.Register - s.Open.First.Register)
+	return asOpen < asBase
+}
+
+// announced reports whether p is the register that the node's word was about:
+// soon before or after it, and nearer to what was used since than to what would
+// have been added to the counter in force.
+func (s *State) announced(p Point, since Use) bool {
+	soon := s.Announced != 0 && max(p.At-s.Announced, s.Announced-p.At) <= announcedFor
+	return s.Known && soon && since.misses(p.Register) < since.misses(p.Register-s.Base.Last.Register)
 }
 
 // goesOn reports whether p goes on from the candidate.
@@ -106,7 +113,7 @@ func (s *State) confirmed(now smartmeter.Instant) bool {
 	moved := s.Open.High - s.Open.First.Register
 	lower := s.Known && s.openIsLower()
 	switch {
-	case lower && s.announcedNear(s.Open.First.At):
+	case s.announced(s.Open.First, s.Open.Gap):
 		return true
 	case held < holdsFor:
 		return false
@@ -122,9 +129,3 @@ func (s *State) confirmed(now smartmeter.Instant) bool {
 func (s *State) openIsLower() bool {
 	return s.Open.First.Register < s.Base.Last.Register
 }
-
-func (s *State) announcedNear(t smartmeter.Instant) bool {
-	return s.Announced != 0 && max(t-s.Announced, s.Announced-t) <= announcedFor
-}
-
-func distance(a int64) int64 { return max(a, -a) }

@@ -80,11 +80,13 @@ func (f *Folder) bridge(o Candidate) {
 	switch over := rise + rollover; {
 	case s.Declared.At != 0:
 		f.restart(o, s.Declared)
+	case s.announced(o.First, o.Gap):
+		f.restart(o, Declaration{StartKnown: true})
 	case rise >= 0 && rise <= limit:
 		f.post(spanBetween(last, o.First, o.Gap, rise))
 	case rise >= 0:
 		f.find(Finding{Kind: Jump, From: last, To: o.First, Use: o.Gap, Held: rise, Reason: whyTooMuch(rise, o.First.At-last.At)})
-	case over >= 0 && over <= min(limit, rollover/10) && !s.announcedNear(o.First.At):
+	case over >= 0 && over <= min(limit, rollover/10):
 		f.post(spanBetween(last, o.First, o.Gap, over))
 		f.find(Finding{Kind: Rollover, From: last, To: o.First, Use: o.Gap})
 	default:
@@ -105,7 +107,7 @@ func (f *Folder) restart(o Candidate, begun Declaration) {
 	switch {
 	case !begun.StartKnown || used < 0 || used > plausible(o.Gap, length):
 		found.Kind, used = Replaced, 0
-	case used > vouched(o.Gap) && !f.state.announcedNear(o.First.At):
+	case used > vouched(o.Gap) && !f.state.announced(o.First, o.Gap):
 		found.Held, found.Reason, used = used, UnknownStart, 0
 	}
 	boundary := spanBetween(last, o.First, o.Gap, used)

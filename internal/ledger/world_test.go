@@ -76,10 +76,14 @@ func (w *world) runs() {
 	if rapid.Bool().Draw(t, "a while") {
 		w.samples(smartmeter.Instant(rapid.Int64Range(0, 1_200_000).Draw(t, "for")), rapid.SampledFrom([]int64{0, 30, 600, 20_000}).Draw(t, "power"))
 	}
-	if w.start > 9_000_000 && w.register() < 100 { // it has just rolled over
+	if w.justRolled() {
 		w.samples(300_000, 12_000)
 	}
 }
+
+// justRolled reports whether the register has not had time to prove that it
+// rolled over.
+func (w *world) justRolled() bool { return w.start > 9_000_000 && w.register() < 100 }
 
 func (w *world) samples(length smartmeter.Instant, power int64) {
 	for end := w.now + length; w.now < end; {
@@ -131,7 +135,7 @@ func (w *world) happens() {
 	case "zeros":
 		w.glitch(func() smartmeter.WattHour { return 0 })
 	case "reset":
-		if w.shown > 200 && w.shown < 9_998_000 { // elsewhere it is a rollover
+		if w.shown > 11*w.step+9 && w.shown < 9_998_000 { // elsewhere it is rounding, or a rollover
 			w.restart(0)
 		}
 	case "announced":
@@ -165,9 +169,9 @@ func (w *world) glitch(lie func() smartmeter.WattHour) {
 // restart lets another counter begin at start, right after the last reading of
 // the old one, which it returns.
 func (w *world) restart(start smartmeter.WattHour) (last smartmeter.WattHour) {
-	for int(w.seq)%w.apart != 0 { // a register was just read
-		w.pass(w.every, 1000)
-		w.sample(1000, w.register(), true)
+	for int(w.seq)%w.apart != 0 || w.justRolled() { // until a register was just read
+		w.pass(w.every, 12_000)
+		w.sample(12_000, w.register(), true)
 	}
 	last = w.shown
 	w.start, w.began = start, w.used
