@@ -6,7 +6,7 @@ import (
 )
 
 var (
-	cuts = flag.Int("archive.cuts", 1000, "how many power cuts the campaign simulates, on each kind of disk")
+	cuts = flag.Int("archive.cuts", 2000, "how many power cuts the campaign simulates, on each kind of disk")
 	seed = flag.Uint64("archive.seed", 0, "repeat only the run with this seed; 0 is all")
 )
 

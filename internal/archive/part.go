@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 )
 
 // part is one file that counts.
@@ -65,6 +66,17 @@ func (m *month) last() *part {
 	return m.parts[len(m.parts)-1]
 }
 
+// nextNumber returns the number of a month's next part.
+func (m *month) nextNumber() (uint32, error) {
+	switch {
+	case m == nil:
+		return 1, nil
+	case m.highest == math.MaxUint32:
+		return 0, errors.New("no number is left for another part; move the file with the highest number away")
+	}
+	return m.highest + 1, nil
+}
+
 // month returns what is known of a month, new if it is. a.mu must be held.
 func (a *Archive) month(m Month) *month {
 	if a.months[m] == nil {
@@ -84,7 +96,8 @@ func (a *Archive) create(h header, name string) (*part, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &part{header: h, name: name}, f.Close()
+	_ = f.Close() // nothing is written yet that it could lose
+	return &part{header: h, name: name}, nil
 }
 
 // discard removes the file of what did not become a part. If it stays, it does

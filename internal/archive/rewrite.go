@@ -23,6 +23,7 @@ import (
 // affair, and the flash memory's below it.
 //
 // Sectors that the disk cannot read are an error, because another day it may.
+// The function may call Read and Append, and no other method.
 func (a *Archive) Rewrite(ctx context.Context, m Month, each func(Frame) (keep []byte, ok bool, err error)) (map[Place]Place, error) {
 	if err := a.takeTurn(ctx); err != nil {
 		return nil, err
@@ -60,7 +61,11 @@ type rewriting struct {
 
 // write makes the new file, durable, under a name that does not count.
 func (r *rewriting) write(ctx context.Context, old *month, each func(Frame) ([]byte, bool, error)) (err error) {
-	h := header{site: r.a.cfg.Site, month: old.month, number: old.highest + 1}
+	number, err := old.nextNumber()
+	if err != nil {
+		return err
+	}
+	h := header{site: r.a.cfg.Site, month: old.month, number: number}
 	name := fileName(h.month, h.number) + newSuffix
 	if err := r.a.cfg.FS.Remove(r.a.path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err // an earlier attempt left it

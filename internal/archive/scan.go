@@ -11,9 +11,10 @@ import (
 )
 
 // Scan delivers the frames behind the marks, or all if there are none: the
-// oldest month first, in the order in which they were written. They are
-// durable; what waits for Sync is not among them. A frame may come again at the same place in a later Scan if it is in
-// a torn batch. An error of frame ends it.
+// oldest month first, in the order in which they were written. They are durable;
+// what waits for Sync is not among them. In a later Scan a frame may come again,
+// at the same place, if it is in a torn batch. An error of frame ends it; frame
+// may call Read and Append, and no other method.
 //
 // The marks that it returns are those of Marks.
 func (a *Archive) Scan(ctx context.Context, from Marks, frame func(Frame) error) (Marks, Report, error) {

@@ -122,11 +122,13 @@ func (a *Archive) extend(p *part, batch []*entry) error {
 // begin writes a batch to a new part. It counts only when its name is durable,
 // too. If it fails, the file is of no use: nothing in it was acknowledged.
 func (a *Archive) begin(batch []*entry) error {
-	h := header{site: a.cfg.Site, month: batch[0].month, number: 1}
-	if m := a.months[h.month]; m != nil {
-		h.number = m.highest + 1
+	m := a.months[batch[0].month]
+	number, err := m.nextNumber()
+	if err != nil {
+		return err
 	}
-	last := a.months[h.month].last()
+	h := header{site: a.cfg.Site, month: batch[0].month, number: number}
+	last := m.last()
 	if last != nil {
 		h.previous, h.sound, h.end = last.number, last.soundTo, last.endAt
 	}
