@@ -15,10 +15,12 @@ func (s *Store) takeOver(ctx context.Context, _ disk.FS) error {
 	if err != nil || !has {
 		return err
 	}
-	s.log.Info("moving the readings of an earlier version into the log; this may take a while")
 	batch := make([]smartmeter.Reading, 0, readingsPerRecord)
 	n := 0
 	flush := func() error {
+		if n == 0 && len(batch) > 0 {
+			s.log.Info("moving the readings of an earlier version into the log; this may take a while")
+		}
 		n += len(batch)
 		err := s.AppendReadings(batch...)
 		batch = batch[:0]
@@ -47,6 +49,8 @@ func (s *Store) takeOver(ctx context.Context, _ disk.FS) error {
 	if err := flush(); err != nil {
 		return err
 	}
-	s.log.Info("the readings of an earlier version are in the log", "readings", n)
+	if n > 0 {
+		s.log.Info("the readings of an earlier version are in the log", "readings", n)
+	}
 	return s.index.dropOld(ctx)
 }
