@@ -200,7 +200,9 @@ func FuzzReceive(f *testing.F) {
 	f.Add(uint8(1), []byte(`{"rev":8,"metrics":1000}`))
 	f.Add(uint8(2), []byte(`{"energy":1000}`))
 	f.Add(uint8(3), []byte(`{"boot":"0badcafe","seq":1}`))
-	topics := []string{topicRelayCommands, topicConfig, topicLegacyConfig, topicAck}
+	f.Add(uint8(4), []byte(`{"boot":"0badcafe","lease_until_t":5000}`))
+	f.Add(uint8(5), []byte(`{"id":"r1","boot":"0badcafe","before_t":5000}`))
+	topics := []string{topicRelayCommands, topicConfig, topicLegacyConfig, topicAck, topicLease, topicReset}
 	f.Fuzz(func(t *testing.T, which uint8, payload []byte) {
 		l := newLab(t).connect()
 		sent := l.receive(topics[int(which)%len(topics)], string(payload))

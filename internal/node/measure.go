@@ -23,6 +23,15 @@ type metering struct {
 	changedAt smartmeter.Millis // when silent changed
 }
 
+// meteringAtBoot returns what the node knows of its meter at boot.
+func meteringAtBoot(c *Config) metering {
+	m := metering{unpowered: c.PoweredFor < c.WarmUp}
+	if c.WarmUp > 0 {
+		m.counter.from = settling - c.PoweredFor
+	}
+	return m
+}
+
 // want says what a read of the meter is for.
 type want uint8
 
@@ -77,21 +86,18 @@ func (n *Node) read(t smartmeter.Millis) bool {
 	if implausible {
 		n.counts.Implausible++
 	}
+	if err == pzem.ErrSilent && n.warmUp > 0 {
+		m.counter.from = t + meterRetry + settling // it may be back before the next read
+	}
 	if err != nil || implausible {
 		m.unpowered = m.unpowered || implausible || err == pzem.ErrSilent
 		m.warmUntil = 0
 		n.readFailed(t)
 		return false
 	}
-	if m.unpowered && n.warmUp > 0 {
-		if m.warmUntil == 0 {
-			m.warmUntil = t + n.warmUp
-			m.counter.from = t + settling
-		}
-		if t < m.warmUntil {
-			n.due.read = m.warmUntil
-			return false
-		}
+	if n.warmingUp(t) {
+		n.due.read = m.warmUntil
+		return false
 	}
 	if m.reading.Has.Has(smartmeter.Energy) && !m.counter.believes(m.reading.Energy, t) {
 		m.reading.Has &^= smartmeter.Energy
@@ -101,6 +107,19 @@ func (n *Node) read(t smartmeter.Millis) bool {
 	m.unpowered, m.warmUntil, m.failures = false, 0, 0
 	n.meterIs(false, t)
 	return true
+}
+
+// warmingUp reports whether the meter has answered for too short a time, after
+// it had no power, to be believed.
+func (n *Node) warmingUp(t smartmeter.Millis) bool {
+	m := &n.metering
+	if !m.unpowered || n.warmUp == 0 {
+		return false
+	}
+	if m.warmUntil == 0 {
+		m.warmUntil = t + n.warmUp
+	}
+	return t < m.warmUntil
 }
 
 // readFailed counts a read without a believable answer.

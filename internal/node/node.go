@@ -99,11 +99,14 @@ type Config struct {
 
 	// Firmware and Model are for people to read, at most 64 bytes each.
 	Firmware, Model string
-	// WarmUp is for how long values are not believed after the node's boot and
-	// after the meter was silent: a PZEM-004T that just got its mains back
-	// answers nonsense with a valid CRC for about 4 s, and its register needs
-	// 30 s. 0 believes both at once.
+	// WarmUp is for how long values are not believed after the meter was
+	// silent, and after the node's boot: a PZEM-004T that just got its mains
+	// back answers nonsense with a valid CRC for about 4 s, and its register
+	// needs 30 s. 0 believes both at once.
 	WarmUp smartmeter.Millis
+	// PoweredFor is for how long the meter has most likely had its mains when
+	// the node boots: 0 where both are on the same switch.
+	PoweredFor smartmeter.Millis
 }
 
 // Node is one node. Make one with New; it is for one goroutine.
@@ -191,7 +194,7 @@ func New(c Config) (*Node, error) {
 		warmUp:   c.WarmUp,
 		topics:   topicsOf(c.Topics, c.ID),
 		buffer:   c.Buffer,
-		metering: metering{unpowered: true},
+		metering: meteringAtBoot(&c),
 		out:      outbox{minutes: newMinutes(c.Minutes)},
 	}
 	if n.buffer == nil {

@@ -334,13 +334,21 @@ func TestReceiptsAndOverflow(t *testing.T) {
 }
 
 func TestSamplingDoesNotAllocate(t *testing.T) {
-	l := newLab(t, func(c *node.Config) { c.Link = takesAll{} }).connect().run(minute)
-	allocs := testing.AllocsPerRun(1000, func() {
-		l.now += 5 * second
-		l.node.Step(l.now, dayBegin+smartmeter.Instant(l.now))
-	})
-	if allocs != 0 {
-		t.Errorf("%v allocations per step with a sample", allocs)
+	for name, config := range map[string]string{
+		"as delivered": `"metrics":5000`,
+		"with limits":  `"limits":{"current_ma":90000,"power_dw":200000},"relay":{"max_on_s":604800}`,
+	} {
+		l := newLab(t, func(c *node.Config) { c.Link, c.Minutes = takesAll{}, node.WeekOfMinutes }).connect()
+		l.node.Receive(0, topicConfig, []byte(`{"rev":1,`+config+`}`), false)
+		l.node.Receive(0, topicRelayCommands, []byte(command("c1", "on", boot, 1000)), false)
+		l.run(20 * minute) // nobody gives receipts, so there is a backlog
+		allocs := testing.AllocsPerRun(1000, func() {
+			l.now += 5 * second
+			l.node.Step(l.now, dayBegin+smartmeter.Instant(l.now))
+		})
+		if allocs != 0 || l.node.Status().Relay != smartmeter.RelayOn {
+			t.Errorf("%s: %v allocations per step with a sample", name, allocs)
+		}
 	}
 }
 

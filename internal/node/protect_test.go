@@ -264,3 +264,21 @@ func TestRegisterOfAMeterThatWarmsUp(t *testing.T) {
 		}
 	}
 }
+
+func TestMeterThatHasItsMainsForLong(t *testing.T) {
+	for poweredFor, want := range map[smartmeter.Millis][2]smartmeter.Millis{ // the first sample, and the first register
+		0:       {4000, 30_000},
+		3999:    {4000, 30_000},
+		4000:    {0, 30_000},
+		20_000:  {0, 10_000},
+		30_000:  {0, 0},
+		1 << 40: {0, 0},
+	} {
+		l := newLab(t, func(c *node.Config) { c.WarmUp, c.PoweredFor = 4000, poweredFor }).connect().run(minute)
+		samples := l.samples()
+		counted := slices.IndexFunc(samples, func(s smartmeter.Sample) bool { return s.Has.Has(smartmeter.Energy) })
+		if got := [2]smartmeter.Millis{samples[0].T, samples[counted].T}; got != want {
+			t.Errorf("powered for %d: %v, want %v", poweredFor, got, want)
+		}
+	}
+}

@@ -145,6 +145,38 @@ func TestBufferWithoutADisk(t *testing.T) {
 	}
 }
 
+// Bits rot on memory cards. The sample they are in is gone, and no other.
+func TestBufferWithRot(t *testing.T) {
+	d := faultdisk.New(1)
+	b := bufferIn(t, worstDisk{d}, 1000)
+	for n := range uint32(100) {
+		s := numbered(7, n+1)
+		b.Put(&s)
+	}
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	d.Rot(samplesFile, recordLen*(1+40)+36, recordLen*(1+40)+44, 1) // in the register
+	got := contents(bufferIn(t, worstDisk{d.Restart()}, 1000))
+	if len(got) != 99 || slices.ContainsFunc(got, func(s smartmeter.Sample) bool { return s != numbered(7, s.Seq) || s.Seq == 41 }) {
+		t.Errorf("kept %v", got)
+	}
+}
+
+func TestPutDoesNotAllocate(t *testing.T) {
+	b := bufferIn(t, open(t, t.TempDir()), 1000)
+	defer b.Close()
+	var n uint32
+	s := new(smartmeter.Sample)
+	if allocs := testing.AllocsPerRun(3000, func() {
+		n++
+		*s = numbered(7, n)
+		b.Put(s)
+	}); allocs != 0 {
+		t.Errorf("%v allocations per sample", allocs)
+	}
+}
+
 func TestBufferOfRubbish(t *testing.T) {
 	dir := t.TempDir()
 	rubbish := make([]byte, 100_001)

@@ -19,3 +19,13 @@ func clockIfTrusted() smartmeter.Instant {
 	}
 	return smartmeter.InstantOf(time.Now())
 }
+
+// uptime is for how long this machine has been running, sleep included; 0 if
+// nobody knows. Its mains are most likely the meter's.
+func uptime() smartmeter.Millis {
+	var since unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &since); err != nil {
+		return 0
+	}
+	return smartmeter.Millis(since.Nano() / int64(time.Millisecond))
+}

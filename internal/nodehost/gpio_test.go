@@ -8,6 +8,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
+
+	"github.com/iot-smart-meter/smartmeter/internal/disk/faultdisk"
+	"github.com/iot-smart-meter/smartmeter/internal/node"
+	"github.com/iot-smart-meter/smartmeter/internal/wire"
 )
 
 // pinKernel is a kernel with one chip of 32 lines, and keeps a trace of what a
@@ -174,5 +178,31 @@ func TestNoGPIOChip(t *testing.T) {
 	}
 	if err := r.Set(true); err == nil || !strings.Contains(err.Error(), "no GPIO chip") {
 		t.Errorf("error %v", err)
+	}
+}
+
+// A node that is switched on drives its relay's pin once, to where it belongs.
+func TestPowerUpMovesThePinOnce(t *testing.T) {
+	for _, activeLow := range []bool{false, true} {
+		for policy, on := range map[wire.Position]bool{wire.PositionOff: false, wire.PositionOn: true, wire.PositionLast: true} {
+			c := node.DefaultConfig()
+			c.Relay.PowerUp = policy
+			saved := settings{worstDisk{faultdisk.New(1)}}
+			if err := errors.Join(saved.Save(node.SavedConfig, wire.AppendConfig(nil, &c)), saved.Save(node.SavedRelay, []byte("1"))); err != nil {
+				t.Fatal(err)
+			}
+			k := &pinKernel{open: map[int]bool{}}
+			r, err := newGPIORelay("gpiochip0:17", activeLow, k)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := node.New(node.Config{ID: "n1", Boot: 1, Meter: &cutter{}, Link: &cutter{}, Relay: r, Settings: saved}); err != nil {
+				t.Fatal(err)
+			}
+			want := []string{map[bool]string{true: "high", false: "low"}[on != activeLow]}
+			if diff := cmp.Diff(want, k.trace); diff != "" {
+				t.Errorf("%s, active low %v: pin (-want +got):\n%s", policy, activeLow, diff)
+			}
+		}
 	}
 }

@@ -3,6 +3,7 @@ package nodehost
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -172,6 +173,10 @@ func TestHostSamplesThroughAnOutage(t *testing.T) {
 	b = startBroker(t, b.addr, mqtt.Hooks{})
 	b.await(t, "dev/n1/status", "Online")
 	after := sampleOf(t, b.await(t, "dev/n1/pzem/metrics", "seq").Payload)
+	b.await(t, "dev/n1/pzem/backlog", `"seq":1,`) // nobody acknowledged anything yet
+	ack := wire.Ack{Boot: after.Boot, Seq: after.Seq}
+	b.send(t, "dev/n1/pzem/ack", string(wire.AppendAck(nil, ack)))
+	b.await(t, "dev/n1/pzem/metrics", fmt.Sprintf(`"first":%d,`, after.Seq+1))
 	if after.Boot != before.Boot || after.Seq <= before.Seq || after.First != 1 {
 		t.Errorf("before %+v\nafter  %+v", before, after)
 	}
@@ -286,5 +291,11 @@ func TestClockIsTodayOrNothing(t *testing.T) {
 	before := smartmeter.InstantOf(time.Now())
 	if got := clockIfTrusted(); got != 0 && (got < before || got > smartmeter.InstantOf(time.Now())) {
 		t.Errorf("the clock says %v", got.Time())
+	}
+}
+
+func TestUptime(t *testing.T) {
+	if got := uptime(); got <= 0 {
+		t.Errorf("this machine has been running for %d ms", got)
 	}
 }

@@ -119,7 +119,7 @@ func New(c Config) (*Host, error) {
 func (h *Host) newCore(c *Config) (*node.Node, error) {
 	of := node.Config{
 		ID: c.ID, Boot: drawBoot(), Topics: c.Topics, Meter: h.meter, Link: h,
-		Firmware: c.Firmware, Model: c.Model, WarmUp: warmUp, Minutes: node.WeekOfMinutes,
+		Firmware: c.Firmware, Model: c.Model, WarmUp: warmUp, PoweredFor: uptime(), Minutes: node.WeekOfMinutes,
 	}
 	if c.warm {
 		of.WarmUp = 0
