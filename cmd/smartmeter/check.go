@@ -41,6 +41,15 @@ func checkInterval(interval time.Duration) error {
 	return nil
 }
 
+// checkSync refuses what would wear a disk out, and what would have nodes wait
+// too long for their acknowledgements: they keep some hours of samples.
+func checkSync(every time.Duration) error {
+	if every < 100*time.Millisecond || every > 10*time.Minute {
+		return fmt.Errorf("--sync %v: give a time from 100ms to 10m", every)
+	}
+	return nil
+}
+
 // checkFielded refuses more nodes of the first generation than there are.
 func checkFielded(fielded, devices int) error {
 	if fielded < 0 || fielded > devices {

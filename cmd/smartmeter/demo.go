@@ -18,13 +18,14 @@ import (
 
 // demoCommand is `smartmeter demo`.
 type demoCommand struct {
-	Devices *int      `xor:"house" placeholder:"N" help:"How many simulated appliances: 8 unless told, and a main meter for every eight; 0 for an empty hub to try your own node on."`
-	House   houseFile `xor:"house" placeholder:"FILE" help:"Play the household that FILE describes, see docs/house.example.json."`
-	Seed    uint64    `default:"1" help:"What the house does by chance; the same seed gives the same days."`
-	History int       `default:"7" placeholder:"DAYS" help:"For how many days the house has been lived in; ${default} unless told, 0 for not at all. A house kept in DIR has the history that is there."`
-	Data    string    `placeholder:"DIR" help:"Where the history is kept; without it, nowhere after the end."`
-	HTTP    string    `name:"http" default:"127.0.0.1:8080" placeholder:"ADDR" help:"Address of dashboard and API: ${default} unless told, or a free port if that is taken."`
-	MQTT    string    `name:"mqtt" default:"127.0.0.1:1883" placeholder:"ADDR" help:"Address of the MQTT broker: ${default} unless told, or a free port if that is taken."`
+	Devices *int          `xor:"house" placeholder:"N" help:"How many simulated appliances: 8 unless told, and a main meter for every eight; 0 for an empty hub to try your own node on."`
+	House   houseFile     `xor:"house" placeholder:"FILE" help:"Play the household that FILE describes, see docs/house.example.json."`
+	Seed    uint64        `default:"1" help:"What the house does by chance; the same seed gives the same days."`
+	History int           `default:"7" placeholder:"DAYS" help:"For how many days the house has been lived in; ${default} unless told, 0 for not at all. A house kept in DIR has the history that is there."`
+	Data    string        `placeholder:"DIR" help:"Where the history is kept; without it, nowhere after the end."`
+	Sync    time.Duration `default:"10s" placeholder:"TIME" help:"How often readings are made durable: ${default} unless told."`
+	HTTP    string        `name:"http" default:"127.0.0.1:8080" placeholder:"ADDR" help:"Address of dashboard and API: ${default} unless told, or a free port if that is taken."`
+	MQTT    string        `name:"mqtt" default:"127.0.0.1:1883" placeholder:"ADDR" help:"Address of the MQTT broker: ${default} unless told, or a free port if that is taken."`
 }
 
 // Help is shown by --help.
@@ -37,7 +38,7 @@ leaves nothing behind.`
 
 // Validate refuses flags that cannot be obeyed.
 func (c *demoCommand) Validate() error {
-	return cmp.Or(checkDevices(c.Devices, 0), checkAddress("--http", c.HTTP), checkAddress("--mqtt", c.MQTT))
+	return cmp.Or(checkDevices(c.Devices, 0), checkSync(c.Sync), checkAddress("--http", c.HTTP), checkAddress("--mqtt", c.MQTT))
 }
 
 // demoInterval is how often the demo's nodes publish: a person is watching.
@@ -54,7 +55,7 @@ func (c *demoCommand) Run(d *daemon) error {
 	if err != nil {
 		return err
 	}
-	cfg := systemConfig{dataDir: dir, http: doors.http, mqtt: doors.mqtt, log: d.log}
+	cfg := systemConfig{dataDir: dir, syncEvery: c.Sync, http: doors.http, mqtt: doors.mqtt, log: d.log}
 	if c.House.size(c.Devices) == 0 {
 		return c.serve(d, cfg, nil)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"time"
 
 	sd "github.com/coreos/go-systemd/v22/daemon"
 	"github.com/iot-smart-meter/smartmeter/internal/bus"
@@ -16,6 +17,8 @@ type hubCommand struct {
 	Data string `default:"./data" placeholder:"DIR" help:"Where the history is kept: ${default} unless told."`
 	HTTP string `name:"http" default:":8080" placeholder:"ADDR" help:"Address of dashboard and API: ${default} unless told. Port 0 picks a free one."`
 	MQTT string `name:"mqtt" placeholder:"ADDR" help:"Address of the MQTT broker: :1883 unless told. Port 0 picks a free one."`
+
+	Sync time.Duration `default:"10s" placeholder:"TIME" help:"How often readings are made durable: ${default} unless told. A power cut takes what came since; the disk wears less, the longer it is."`
 
 	HostName []string `placeholder:"NAME" help:"A name under which browsers reach this hub, beside its addresses, its host name and names below .local."`
 
@@ -49,9 +52,9 @@ func (c *hubCommand) Validate() error {
 	case c.Broker == "" && c.BrokerUsername+c.BrokerPassword+c.BrokerCA != "":
 		return errors.New("--broker-username, --broker-password and --broker-ca are for another broker: name it with --broker")
 	case c.MQTT != "":
-		return cmp.Or(checkAddress("--http", c.HTTP), checkAddress("--mqtt", c.MQTT))
+		return cmp.Or(checkSync(c.Sync), checkAddress("--http", c.HTTP), checkAddress("--mqtt", c.MQTT))
 	}
-	return checkAddress("--http", c.HTTP)
+	return cmp.Or(checkSync(c.Sync), checkAddress("--http", c.HTTP))
 }
 
 // Run serves until the program is asked to stop.
@@ -70,7 +73,7 @@ func (c *hubCommand) Run(d *daemon) error {
 
 // system returns what the hub is to be made of, its doors open.
 func (c *hubCommand) system(d *daemon) (systemConfig, error) {
-	cfg := systemConfig{dataDir: c.Data, hostNames: c.hostNames(), log: d.log}
+	cfg := systemConfig{dataDir: c.Data, syncEvery: c.Sync, hostNames: c.hostNames(), log: d.log}
 	if c.Broker == "" {
 		doors, err := openDoors(c.HTTP, cmp.Or(c.MQTT, ":1883"))
 		cfg.http, cfg.mqtt = doors.http, doors.mqtt

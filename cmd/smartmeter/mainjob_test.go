@@ -1,10 +1,13 @@
 package main
 
 import (
+	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -15,8 +18,6 @@ import (
 	mqtt "github.com/eclipse/paho.mqtt.golang"
 	"github.com/iot-smart-meter/smartmeter"
 	"github.com/iot-smart-meter/smartmeter/internal/pzem"
-	"zombiezen.com/go/sqlite"
-	"zombiezen.com/go/sqlite/sqlitex"
 )
 
 // The main job, end to end and with the real program: a meter's reading
@@ -68,7 +69,7 @@ type mainJob struct {
 func newMainJob(t *testing.T, broker string, args ...string) *mainJob {
 	t.Helper()
 	j := &mainJob{t: t, broker: broker, meter: newMeterOnPTY(t), relay: filepath.Join(t.TempDir(), "relay")}
-	j.hubArgs = append([]string{"hub", "--data", t.TempDir()}, args...)
+	j.hubArgs = append([]string{"hub", "--data", t.TempDir(), "--sync", "100ms"}, args...)
 	j.hub = startReady(t, append(j.hubArgs, "--http", "127.0.0.1:0")...)
 	if broker == "" {
 		j.broker = j.hub.mqtt
@@ -160,23 +161,21 @@ func (j *mainJob) meetGhost() (ghost string) {
 	return ghost
 }
 
-// waitUntilRetained returns when the hub's data directory remembers what the
-// broker inside retains.
+// waitUntilRetained returns when the hub's log remembers what the broker inside
+// retains.
 func (j *mainJob) waitUntilRetained(topic, want string) {
 	j.t.Helper()
-	database, err := sqlite.OpenConn(filepath.Join(j.hubArgs[2], "smartmeter.db"), sqlite.OpenReadOnly)
-	if err != nil {
-		j.t.Fatal(err)
-	}
-	defer database.Close()
+	begin := fmt.Appendf(nil, `{"retained":{"topic":%q`, topic)
+	rest := fmt.Appendf(nil, `,"payload":%q`, base64.StdEncoding.EncodeToString([]byte(want)))
 	eventually(j.t, topic+" is kept", func() error {
-		kept := ""
-		err := sqlitex.Execute(database, `SELECT cast(payload AS TEXT) FROM retained WHERE topic = ?`, &sqlitex.ExecOptions{
-			Args:       []any{topic},
-			ResultFunc: func(stmt *sqlite.Stmt) error { kept = stmt.ColumnText(0); return nil },
-		})
-		if err == nil && kept != want {
-			err = fmt.Errorf("kept is %q", kept)
+		var log []byte
+		segments, err := filepath.Glob(filepath.Join(j.hubArgs[2], "log", "*"))
+		for _, path := range segments {
+			segment, readErr := os.ReadFile(path)
+			log, err = append(log, segment...), errors.Join(err, readErr)
+		}
+		if at := bytes.LastIndex(log, begin); err == nil && (at < 0 || !bytes.HasPrefix(log[at+len(begin):], rest)) {
+			err = errors.New("not yet")
 		}
 		return err
 	})

@@ -21,8 +21,9 @@ import (
 
 // systemConfig is what a running hub is made of.
 type systemConfig struct {
-	dataDir string
-	http    net.Listener
+	dataDir   string
+	syncEvery time.Duration // see store.Config
+	http      net.Listener
 	// mqtt is where the embedded broker listens, external the broker that takes
 	// its place: one of them is nil.
 	mqtt     net.Listener
@@ -58,7 +59,7 @@ func newSystem(ctx context.Context, cfg systemConfig) (_ *system, err error) {
 			err = errors.Join(err, s.close())
 		}
 	}()
-	s.store, err = store.Open(ctx, store.Config{Dir: cfg.dataDir, Logger: cfg.log})
+	s.store, err = store.Open(ctx, store.Config{Dir: cfg.dataDir, SyncEvery: cfg.syncEvery, Logger: cfg.log})
 	if err != nil {
 		return nil, err
 	}
