@@ -8,6 +8,7 @@ import (
 
 	"github.com/iot-smart-meter/smartmeter"
 	"github.com/iot-smart-meter/smartmeter/internal/node"
+	"github.com/iot-smart-meter/smartmeter/internal/pzem"
 	"github.com/iot-smart-meter/smartmeter/internal/wire"
 )
 
@@ -149,6 +150,34 @@ func TestMinutesOutlastTheRing(t *testing.T) {
 	l.run(5 * second)
 	if live := l.samples(); live[len(live)-1].First != 596 {
 		t.Errorf("after the receipt the oldest is %d, want 596", live[len(live)-1].First)
+	}
+}
+
+// Minutes wrap around, and those in which the meter was silent are missing.
+func TestMinutesWrapAround(t *testing.T) {
+	l := newLab(t, func(c *node.Config) { c.Minutes = 30 }).run(59 * minute)
+	l.meter.err = pzem.ErrSilent
+	l.run(3 * minute) // the minutes 60 and 61 are missing
+	l.meter.err = nil
+	l.run(15 * minute)
+	l.connect().run(2 * second)
+	batch, err := wire.DecodeBacklog(l.link.on(topicBacklog)[0].Payload, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got, want []int
+	for _, s := range batch {
+		if s.Has == smartmeter.Energy {
+			got = append(got, int(s.T/minute))
+		}
+	}
+	for m := 48; m <= 66; m++ { // the newest 30, but for those that the ring has
+		if m != 60 && m != 61 {
+			want = append(want, m)
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("minutes (-want +got):\n%s", diff)
 	}
 }
 

@@ -19,7 +19,6 @@ import (
 type pinKernel struct {
 	err   error  // what Open or getLine fails with
 	flags uint64 // of the line, 0 while nobody has it
-	level uint64
 	trace []string
 	open  map[int]bool
 }

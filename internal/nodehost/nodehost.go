@@ -1,6 +1,6 @@
 // Package nodehost is a meter node on Linux: it gives the node core of package
-// node a serial line to a PZEM-004T, a relay, a memory and a connection to the
-// broker.
+// node a serial line to a PZEM-004T, a relay on a GPIO line or behind a file, a
+// memory that survives power cuts, and a connection to the broker.
 //
 // [Host] is one node and its process. One goroutine owns the core and reads
 // the meter; the connection lives in another one and speaks to the first by
@@ -10,6 +10,11 @@
 //
 // [Connection] is the MQTT part alone, for programs that have nodes of their
 // own: a simulator with hundreds of them.
+//
+// What it keeps, it keeps in files: settings each in one that is replaced as a
+// whole and synced before anything is answered; samples that the hub does not
+// have in a ring of records that are there or not, however a power cut tore
+// them. Nothing that the core does while it samples waits for the disk.
 //
 // The host decides nothing about metering or switching; that is the core's.
 package nodehost

@@ -137,7 +137,7 @@ func TestAnswersComeBack(t *testing.T) {
 		return ConfigAck{rapid.Uint32().Draw(t, "rev"), rapid.Bool().Draw(t, "ok"), texts.Draw(t, "field"), sentences.Draw(t, "reason")}
 	}), DecodeConfigAck, AppendConfigAck)
 	kinds := rapid.SampledFrom([]NodeEventKind{
-		NodeOvercurrent, NodeOverpower, NodeLeaseExpired, NodeButton, NodeMeterSilent, NodeMeterBack, NodeReset,
+		NodeOvercurrent, NodeOverpower, NodeLeaseExpired, NodeMaxOn, NodeButton, NodeMeterSilent, NodeMeterBack, NodeReset,
 	})
 	comesBack(t, rapid.Custom(func(t *rapid.T) NodeEvent {
 		return NodeEvent{
