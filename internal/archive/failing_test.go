@@ -257,3 +257,30 @@ func TestRewriteOnAFullDisk(t *testing.T) {
 		t.Errorf("%v are left", names)
 	}
 }
+
+// A rewriting that failed may come back with a power cut. What was appended
+// meanwhile must not be lost to it.
+func TestAFailedRewriteDoesNotComeBackForMore(t *testing.T) {
+	failed := 0
+	for seed := range uint64(600) {
+		d := faultdisk.New(seed)
+		a := open(t, d)
+		put(t, a, november, "keep", "drop", "change")
+		d.FailAfter(int(seed % 8))
+		moved, err := rewrite(t, a)
+		want := []string{"2026-11: keep", "2026-11: changed", "2026-11: more"}
+		if moved == nil {
+			failed++
+			want = []string{"2026-11: keep", "2026-11: drop", "2026-11: change", "2026-11: more"}
+		}
+		d.FailAfter(1000) // past the one that may not have come yet
+		put(t, a, november, "more")
+		got, _, report := scan(t, open(t, d.Crash()), nil)
+		if !slices.Equal(got, want) || len(report.Damage) > 0 {
+			t.Fatalf("seed %d: %v after %v; %+v", seed, got, err, report)
+		}
+	}
+	if failed == 0 {
+		t.Error("no rewriting failed: this tests nothing")
+	}
+}
