@@ -1,6 +1,7 @@
 package ledger_test
 
 import (
+	"cmp"
 	"errors"
 	"maps"
 	"slices"
@@ -41,6 +42,27 @@ func TestEntryOf(t *testing.T) {
 				t.Errorf("says something: %t, want %t", says, test.says)
 			}
 		})
+	}
+}
+
+func TestEntriesHaveOneOrder(t *testing.T) {
+	inOrder := []ledger.Entry{
+		{At: 1, Kind: ledger.Sampled, Boot: 9, Seq: 9},
+		{At: 2, Kind: ledger.Declared, Boot: 9},
+		{At: 2, Kind: ledger.Announced, Boot: 8},
+		{At: 2, Kind: ledger.Sampled, Boot: 1, Seq: 7, HasRegister: true, Register: 9},
+		{At: 2, Kind: ledger.Sampled, Boot: 1, Seq: 8, HasRegister: true, Register: 8},
+		{At: 2, Kind: ledger.Sampled, Boot: 2, Seq: 1, HasPower: true, Power: 5},
+		{At: 2, Kind: ledger.Sampled, Boot: 2, Seq: 1, HasPower: true, Power: 6},
+		{At: 2, Kind: ledger.Sampled, Boot: 2, Seq: 1, HasRegister: true, Register: 1, HasPower: true, Power: 2},
+		{At: 2, Kind: ledger.Sampled, Boot: 2, Seq: 1, HasRegister: true, Register: 2, HasPower: true, Power: 1},
+	}
+	for i, a := range inOrder {
+		for j, b := range inOrder {
+			if got := a.Compare(b); got != cmp.Compare(i, j) {
+				t.Errorf("entries %d and %d compare as %d", i, j, got)
+			}
+		}
 	}
 }
 

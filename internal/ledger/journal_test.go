@@ -100,6 +100,11 @@ func TestSetPeriod(t *testing.T) {
 	if got := ledger.Widen(ledger.Range{First: begin, Last: begin}, []smartmeter.Correction{night}); got != (ledger.Range{First: begin - 1, Last: begin}) {
 		t.Errorf("a day with half a corrected night widens to %v", got)
 	}
+	before := decision(smartmeter.CorrectSet, "b", 0, night.From-48*hour)
+	before.To = night.From
+	if got := ledger.Widen(ledger.Range{First: begin, Last: begin}, []smartmeter.Correction{before, night}); got != (ledger.Range{First: begin - 3, Last: begin}) {
+		t.Errorf("with two days before that night it widens to %v", got)
+	}
 }
 
 func TestDeclaredCounters(t *testing.T) {

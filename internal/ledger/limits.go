@@ -31,19 +31,18 @@ const (
 // vouched returns the energy that the samples of power account for: a tenth
 // more than their integral, 72 Wh for slack, and a step. Where there are no
 // samples, they account for nothing.
-func vouched(u Use) smartmeter.WattHour {
-	return wattHours(u.Energy+u.Energy/10+atMost(slack)) + registerStep
+func vouched(u Use, length smartmeter.Instant) smartmeter.WattHour {
+	return min(possible(length), registerStep+wattHours(u.Energy+u.Energy/10+atMost(slack)))
 }
 
 // plausible returns the energy that can have been used at all: what the samples
-// account for, and the meter's full power where there are none; but never more
-// than its full power over the whole time.
+// account for, and the meter's full power where there are none.
 func plausible(u Use, length smartmeter.Instant) smartmeter.WattHour {
 	gap := length - smartmeter.Instant(u.Covered)
-	return min(possible(length), vouched(u)+wattHours(atMost(gap)))
+	return min(possible(length), vouched(u, length)+wattHours(atMost(gap)))
 }
 
-// possible returns what the meter's full power amounts to.
+// possible returns what the meter's full power amounts to, with slack and a step.
 func possible(length smartmeter.Instant) smartmeter.WattHour {
 	return wattHours(atMost(length+slack)) + registerStep
 }

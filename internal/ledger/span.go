@@ -49,16 +49,14 @@ func (s *Span) countedAt(elapsed smartmeter.Instant, until Use) smartmeter.WattH
 	length := s.To.At - s.From.At
 	gap := int64(length) - int64(s.Use.Covered)
 	left := int64(s.Energy)*perWattHour - s.Use.Energy
-	var counted smartmeter.WattHour
 	switch {
 	case gap > 0 && left >= 0:
-		counted = wattHours(until.Energy + share(left, int64(elapsed)-int64(until.Covered), gap))
+		return wattHours(until.Energy + share(left, int64(elapsed)-int64(until.Covered), gap))
 	case s.Use.Energy > 0:
-		counted = smartmeter.WattHour(share(int64(s.Energy), until.Energy, s.Use.Energy))
+		return smartmeter.WattHour(share(int64(s.Energy), until.Energy, s.Use.Energy))
 	default:
-		counted = smartmeter.WattHour(share(int64(s.Energy), int64(elapsed), int64(length)))
+		return smartmeter.WattHour(share(int64(s.Energy), int64(elapsed), int64(length)))
 	}
-	return min(counted, s.Energy)
 }
 
 // share returns amount*part/whole, floored, for 0 <= part <= whole and

@@ -47,12 +47,8 @@ func TestEnergyAtTheEdges(t *testing.T) {
 			name: "a gap of the register follows the power",
 			trace: func() *script {
 				s := newScript().reads(30*second, 0, 1000, 1000, 1000)
-				for range 60 { // half an hour at 0, half an hour at 1 kW
-					s.power(30*second, 0)
-				}
-				for range 60 {
-					s.power(30*second, 10_000)
-				}
+				// half an hour of nothing, or the other way, and half an hour at 1 kW
+				s.powers(30*second, 0, 30).powers(30*second, -20_000, 30).powers(30*second, 10_000, 60)
 				return s.reads(30*second, 10_000, 1520, 1528, 1537, 1545)
 			}(),
 			// The samples have 500 Wh from 31.5 to 61.5 minutes, the register 520.

@@ -76,7 +76,7 @@ func (s *State) belongs(p Point) bool {
 	case used < 0:
 		return used >= -registerStep
 	default:
-		return used <= vouched(s.Base.Since)
+		return used <= vouched(s.Base.Since, p.At-s.Base.Last.At)
 	}
 }
 

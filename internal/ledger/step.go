@@ -107,7 +107,7 @@ func (f *Folder) restart(o Candidate, begun Declaration) {
 	switch {
 	case !begun.StartKnown || used < 0 || used > plausible(o.Gap, length):
 		found.Kind, used = Replaced, 0
-	case used > vouched(o.Gap) && !f.state.announced(o.First, o.Gap):
+	case used > vouched(o.Gap, length) && !f.state.announced(o.First, o.Gap):
 		found.Held, found.Reason, used = used, UnknownStart, 0
 	}
 	boundary := spanBetween(last, o.First, o.Gap, used)

@@ -166,8 +166,7 @@ func (b *book) set(c smartmeter.Correction) {
 		part += weight
 		counted := smartmeter.WattHour(share(int64(c.Energy), part, whole))
 		at := b.at(from + quarter(i))
-		at.Energy = counted - posted
-		at.Quality = at.Quality&^smartmeter.EnergyQuarantined | smartmeter.EnergyCorrected
+		*at = Quarter{counted - posted, smartmeter.EnergyCorrected}
 		posted = counted
 	}
 }

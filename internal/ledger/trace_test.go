@@ -42,6 +42,22 @@ func (s *script) power(after smartmeter.Instant, power smartmeter.Deciwatt) {
 	s.now += after
 }
 
+func (s *script) powers(after smartmeter.Instant, power smartmeter.Deciwatt, count int) *script {
+	for range count {
+		s.power(after, power)
+	}
+	return s
+}
+
+// lagging is a reset, and then a load of 2.4 kW whose register says 0.24 kW.
+func lagging(minutes int) *script {
+	s := newScript().runs(minute, 6000, 5000, 10)
+	for i := range 2 * minutes {
+		s.reads(30*second, 24_000, smartmeter.WattHour(i*2))
+	}
+	return s
+}
+
 func (s *script) says(kind ledger.EntryKind) *script {
 	s.entries = append(s.entries, ledger.Entry{At: s.now, Kind: kind, HasRegister: kind == ledger.Declared})
 	return s
@@ -188,6 +204,56 @@ func TestTracesThatBrokeOthers(t *testing.T) {
 			found: []ledger.FindingKind{ledger.First},
 		},
 		{
+			name:  "a tenth more than the power is still its",
+			trace: newScript().reads(minute, 0, 1000, 1000).powers(30*second, 20_000, 600).reads(minute, 20_000, 11_900),
+			want:  10_900,
+			found: []ledger.FindingKind{ledger.First},
+		},
+		{
+			name:  "power that was read at the limit does not lift the limit",
+			trace: newScript().reads(minute, 0, 1000, 1000).powers(30*second, 260_000, 120).reads(minute, 0, 29_000, 29_000),
+			held:  28_000,
+			found: []ledger.FindingKind{ledger.First, ledger.Jump},
+		},
+		{
+			name:  "nor does it where samples are missing",
+			trace: newScript().reads(minute, 0, 1000, 1000).powers(30*second, 260_000, 120).waits(30*minute).reads(minute, 0, 41_500, 41_500),
+			held:  40_500,
+			found: []ledger.FindingKind{ledger.First, ledger.Jump},
+		},
+		{
+			name: "a reset that was announced, and soon shows as much again",
+			trace: newScript().runs(second, 30_000, 0, 61).reads(0, 30_000, 50).says(ledger.Announced).
+				powers(second, 30_000, 60).reads(minute, 0, 50, 50),
+			want:  50 + 50,
+			found: []ledger.FindingKind{ledger.First, ledger.Reset},
+		},
+		{
+			name:  "a register far from its end does not roll over in a long gap",
+			trace: newScript().runs(minute, 600, 9_000_000, 5).waits(60*24*hour).runs(minute, 6000, 10_000, 5),
+			want:  4 + 40,
+			held:  10_000,
+			found: []ledger.FindingKind{ledger.First, ledger.Reset},
+		},
+		{
+			name:  "a reset that was announced counts from 0 without power",
+			trace: newScript().runs(5*second, 1000, 500, 50).says(ledger.Announced).waits(4*minute).reads(5*second, 20_000, 150, 152),
+			want:  6 + 152,
+			found: []ledger.FindingKind{ledger.First, ledger.Reset},
+		},
+		{
+			name:  "a new counter that lags behind its power waits",
+			trace: lagging(59),
+			want:  90,
+			found: []ledger.FindingKind{ledger.First},
+		},
+		{
+			name:  "for an hour",
+			trace: lagging(61),
+			want:  90 + 121*2,
+			found: []ledger.FindingKind{ledger.First, ledger.Reset},
+		},
+		{
 			name:  "rounding is no reset",
 			trace: newScript().reads(minute, 600, 12_340, 12_336, 12_337, 12_338, 12_339, 12_341, 12_342),
 			want:  2,
@@ -214,4 +280,54 @@ func TestTracesThatBrokeOthers(t *testing.T) {
 			wantSame(t, "findings", found, test.found)
 		})
 	}
+}
+
+func TestReasons(t *testing.T) {
+	tests := []struct {
+		name  string
+		trace *script
+		want  ledger.Reason
+	}{
+		{"too fast", newScript().runs(minute, 600, 0, 5).runs(minute, 600, 90_000, 5), ledger.TooFast},
+		{"against the power", newScript().runs(minute, 600, 0, 5).powers(30*second, 600, 120).runs(minute, 600, 900, 5), ledger.AgainstPower},
+		{"unknown start", newScript().runs(minute, 600, 90_000, 5).waits(hour).runs(minute, 600, 900, 20), ledger.UnknownStart},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			days, _ := test.trace.settled()
+			var got []string
+			for _, f := range days[0].Findings {
+				if f.Held > 0 {
+					got = append(got, f.Reason.String())
+				}
+			}
+			wantSame(t, "reasons", got, []string{test.want.String()})
+		})
+	}
+}
+
+// A meter that lies all the time is one finding a quarter of an hour.
+func TestGlitchesAreCounted(t *testing.T) {
+	s := newScript().runs(5*second, 600, 1000, 20)
+	for range 10 {
+		s.reads(5*second, 0, 999_000, 1001)
+	}
+	f := ledger.NewFolder(ledger.State{}, begin)
+	var early ledger.Day
+	for i, e := range s.entries {
+		f.Add(e)
+		if i == len(s.entries)-3 {
+			early = f.Day()
+		}
+	}
+	count := func(d ledger.Day) (counts []int) {
+		for _, found := range d.Findings {
+			if found.Kind == ledger.Glitch {
+				counts = append(counts, found.Count)
+			}
+		}
+		return counts
+	}
+	wantSame(t, "glitches", count(f.Day()), []int{10})
+	wantSame(t, "glitches of the day that was asked for before", count(early), []int{9})
 }
