@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/url"
+	"strings"
 	"time"
 
 	paho "github.com/eclipse/paho.mqtt.golang"
@@ -38,13 +39,32 @@ func (c *Connection) options(lost chan<- error) *paho.ClientOptions {
 
 // dial opens a network connection that ends with the Connection.
 func (c *Connection) dial(*url.URL, paho.ClientOptions) (net.Conn, error) {
-	dialer := net.Dialer{Timeout: patience}
-	conn, err := dialer.DialContext(c.ctx, "tcp", c.address)
+	ctx, cancel := context.WithTimeout(c.ctx, patience)
+	defer cancel()
+	address, err := resolve(ctx, c.address)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
 	if err != nil {
 		return nil, err
 	}
 	stop := context.AfterFunc(c.ctx, func() { conn.Close() })
 	return &watchedConn{Conn: conn, forget: stop}, nil
+}
+
+// resolve replaces a name that only the local network knows, at every attempt:
+// the hub may have another address than before.
+func resolve(ctx context.Context, address string) (string, error) {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil || !strings.HasSuffix(strings.ToLower(strings.TrimSuffix(host, ".")), localSuffix) {
+		return address, err
+	}
+	found, err := lookupLocal(ctx, host, everyone)
+	if err != nil {
+		return "", err
+	}
+	return net.JoinHostPort(found.String(), port), nil
 }
 
 // watchedConn gives up writing to a broker that stopped reading.
