@@ -24,8 +24,9 @@
 //     the network. A renewal that comes too late changes nothing.
 //   - Too much current or power cuts the load off, and so it stays over power
 //     cuts until a person resets it. Minimum times, the longest time on and the
-//     number of switches a minute hold for every way to switch; but OFF always
-//     wins, except that a command can be told of a minimum time on.
+//     number of switches a minute hold for every way to switch on. OFF wins:
+//     only a minimum time on may refuse it, and then only to a command that
+//     hears why.
 //   - A configuration is refused with a reason if the node cannot honour all of
 //     it, and kept if it is accepted.
 package node
