@@ -46,7 +46,7 @@ var (
 	// ErrMonth means that a month is before 1970 or after 9999.
 	ErrMonth = errors.New("the month is before 1970 or after 9999; check the clock")
 	// ErrTooLarge means that a payload is larger than MaxPayload.
-	ErrTooLarge = errors.New("the payload is larger than 8 MiB; divide it")
+	ErrTooLarge = errors.New("the payload is larger than 16 MiB; divide it")
 	// ErrFull means that Config.BufferBytes wait for Sync, because nobody calls
 	// it or because it fails; it says why.
 	ErrFull = errors.New("too much waits to be archived; sync first")

@@ -151,7 +151,7 @@ func files(t *testing.T, d disk.FS) []string {
 
 func TestAppendRefuses(t *testing.T) {
 	cfg := config(faultdisk.New(1))
-	cfg.BufferBytes = 9 << 20
+	cfg.BufferBytes = 17 << 20
 	a, err := archive.Open(cfg)
 	must(t, err)
 	for _, c := range []struct {

@@ -61,9 +61,10 @@
 //
 // From byte 1024 on, payloads follow in frames of 16 bytes and the payload:
 //
-//	 0  4  53 4d f5 fa
+//	 0  3  53 4d f5
+//	 3  1  f8; plus 1 in the first frame of a batch, plus 2 in the last
 //	 4  1  kind, 1-255
-//	 5  3  length of the payload in the low 23 bits; the top bit: first frame of a batch
+//	 5  3  length of the payload
 //	 8  4  CRC-32C of the header's bytes 0-39, the frame's offset (8 bytes), and
 //	       the frame's bytes 0-7
 //	12  4  CRC-32C of the same bytes and the payload
@@ -73,8 +74,9 @@
 // another are not taken for it.
 //
 // What one Sync writes to a month is a batch. It starts at a sector, and zeroes
-// fill its last one. It is only written when all before it is durable and the
-// file ends where the last batch does. So what is broken before the start of a
-// later batch is damage, and what is broken otherwise is torn; a part with a
-// torn end is left as it is, and the next part's header says where it ends.
+// fill its last one. It is only written behind a whole batch, when all before it
+// is durable. So what is broken before the start of a later batch is damage, and
+// what is broken otherwise is torn; a part with a torn end is left as it is, and
+// the next part's header says where it ends. A file of less than 1024 bytes was
+// never acknowledged.
 package archive

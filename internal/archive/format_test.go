@@ -49,7 +49,7 @@ func TestFormat(t *testing.T) {
 		{"no part before", 40, 64, strings.Repeat("00", 24)},
 		{"checksum", 64, 68, "7dc01110"},
 		{"rest", 68, 512, strings.Repeat("00", 444)},
-		{"first frame", 1024, 1045, "534df5fa 03 050080 2c9b6811 051f01a9 6669727374"},
+		{"first frame", 1024, 1045, "534df5f9 03 050000 a010addb cd521fed 6669727374"},
 		{"second frame", 1045, 1061, "534df5fa 03 000000 9a1f2f8a 9a1f2f8a"},
 		{"rest of the batch", 1061, 1536, strings.Repeat("00", 475)},
 	})
@@ -57,7 +57,7 @@ func TestFormat(t *testing.T) {
 		{"month, part", 32, 40, "aa020000 02000000"},
 		{"the part before, sound and end", 40, 64, "01000000 00000000 2504000000000000 2504000000000000"},
 		{"checksum", 64, 68, "b3b995e4"},
-		{"frame", 1024, 1046, "534df5fa 03 060080 3f1fdfd0 f644bff8 7365636f6e64"},
+		{"frame", 1024, 1046, "534df5fb 03 060000 eb4b386a c3bda09a 7365636f6e64"},
 	})
 }
 
@@ -93,7 +93,7 @@ func TestChecksumsByTheBook(t *testing.T) {
 	h := header{site: [16]byte{1, 2, 3}, id: 99, month: 600, number: 7, previous: 5, sound: 2000, end: 3000}
 	file := h.appendTo(nil)
 	const at = 4096
-	frame := appendFrame(nil, h.seed(), at, 9, []byte("payload"), true)
+	frame := appendFrame(nil, h.seed(), at, 9, []byte("payload"), inBatch|firstOfBatch)
 	book := append(bytes.Clone(file[:40]), binary.LittleEndian.AppendUint64(nil, at)...)
 	book = append(book, frame[:8]...)
 	table := crc32.MakeTable(crc32.Castagnoli)
@@ -114,7 +114,7 @@ func TestFramesBelongToOnePlace(t *testing.T) {
 	otherID.id++
 	otherMonth.month++
 	otherPart.number++
-	b := appendFrame(nil, here.seed(), 2048, 1, []byte("payload"), false)
+	b := appendFrame(nil, here.seed(), 2048, 1, []byte("payload"), inBatch)
 	for _, c := range []struct {
 		name string
 		of   header
@@ -161,7 +161,7 @@ func TestParseHeader(t *testing.T) {
 		{"the first copy is damaged", broken(30), headerIntact},
 		{"the second copy is damaged", broken(542), headerIntact},
 		{"both are", broken(30, 542), headerBroken},
-		{"cut in the second copy", good.appendTo(nil)[:600], headerIntact},
+		{"cut in the second copy", good.appendTo(nil)[:600], headerBlank},
 		{"empty", nil, headerBlank},
 		{"zero", make([]byte, headerBytes), headerBlank},
 		{"another site", with(func(h *header) { h.site[0] = 9 }), headerForeign},

@@ -8,12 +8,20 @@ import (
 )
 
 const (
-	marker       = "SM\xf5\xfa" // no UTF-8, and rare in what is compressed
-	frameBytes   = 16           // a frame without its payload
-	firstOfBatch = 1 << 23      // in a frame's length
+	marker     = "SM\xf5" // no UTF-8, and rare in what is compressed
+	frameBytes = 16       // a frame without its payload
 
 	// MaxPayload is the size of the largest payload in bytes.
-	MaxPayload = 1<<23 - 1
+	MaxPayload = 1<<24 - 1
+)
+
+// role is what a frame is in its batch, a byte of its head.
+type role byte
+
+const (
+	inBatch      role = 0xf8
+	firstOfBatch role = 1 // these are added
+	lastOfBatch  role = 2
 )
 
 // castagnoli is CRC-32C's table; the processor has an instruction for it.
@@ -25,6 +33,7 @@ type head struct {
 	kind   Kind
 	length int  // of the payload
 	starts bool // first of its batch
+	ends   bool // last of its batch
 	sum    uint32
 	want   uint32 // the checksum that sum and the payload must give
 }
@@ -35,14 +44,11 @@ func (h head) end() int64 {
 }
 
 // appendFrame adds a frame that will be at an offset of the file with this seed.
-func appendFrame(b []byte, seed uint32, at int64, k Kind, payload []byte, starts bool) []byte {
-	word := uint32(len(payload))
-	if starts {
-		word |= firstOfBatch
-	}
+func appendFrame(b []byte, seed uint32, at int64, k Kind, payload []byte, in role) []byte {
 	first := len(b)
 	b = append(b, marker...)
-	b = binary.LittleEndian.AppendUint32(b, uint32(k)|word<<8)
+	b = append(b, byte(in))
+	b = binary.LittleEndian.AppendUint32(b, uint32(k)|uint32(len(payload))<<8)
 	sum := headSum(seed, at, b[first:])
 	b = binary.LittleEndian.AppendUint32(b, sum)
 	b = binary.LittleEndian.AppendUint32(b, crc32.Update(sum, castagnoli(), payload))
@@ -54,17 +60,19 @@ func parseHead(b []byte, seed uint32, at int64) (head, bool) {
 	if len(b) < frameBytes || string(b[:len(marker)]) != marker {
 		return head{}, false
 	}
+	in := role(b[3])
 	sum := headSum(seed, at, b[:8])
 	word := binary.LittleEndian.Uint32(b[4:])
 	h := head{
 		at:     at,
 		kind:   Kind(word),
-		length: int(word >> 8 & MaxPayload),
-		starts: word>>8&firstOfBatch != 0,
+		length: int(word >> 8),
+		starts: in&firstOfBatch != 0,
+		ends:   in&lastOfBatch != 0,
 		sum:    sum,
 		want:   binary.LittleEndian.Uint32(b[12:]),
 	}
-	return h, h.kind != 0 && binary.LittleEndian.Uint32(b[8:]) == sum
+	return h, in&inBatch == inBatch && h.kind != 0 && binary.LittleEndian.Uint32(b[8:]) == sum
 }
 
 // holds says whether a payload is the frame's.

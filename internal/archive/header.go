@@ -65,12 +65,13 @@ const (
 )
 
 // parseHeader reads the first two sectors of a file that is named so.
+// What is shorter was never acknowledged.
 func parseHeader(b []byte, site [16]byte, m Month, number uint32) (header, headerState) {
+	if len(b) < headerBytes {
+		return header{}, headerBlank
+	}
 	blank := true
 	for c := range 2 {
-		if len(b) < c*copyBytes+usedBytes {
-			break
-		}
 		s := b[c*copyBytes : c*copyBytes+usedBytes]
 		blank = blank && !anySet(s)
 		sum := binary.LittleEndian.Uint32(s[usedBytes-4:])

@@ -35,6 +35,7 @@ type model struct {
 	index, savedIndex map[archive.Place]id
 	savedMarks        archive.Marks
 	fading            map[archive.Month]bool // removed, perhaps, since the index was saved
+	lost              map[archive.Month]set  // never acknowledged, and not there after a cut
 }
 
 // id is what a payload begins with: its number, and how often it was changed.
@@ -64,9 +65,11 @@ func newModel(seed uint64, lies float64) *model {
 		rng: rand.New(rand.NewPCG(seed, 1)), ids: rand.NewChaCha8(key), disk: faultdisk.New(seed), lies: lies,
 		written: make(map[id]item), months: make(map[archive.Month]*expected),
 		savedIndex: make(map[archive.Place]id), fading: make(map[archive.Month]bool),
+		lost: make(map[archive.Month]set),
 	}
 	for i := range archive.Month(3) {
 		m.months[november+i] = &expected{sets: []set{{}}, optional: set{}}
+		m.lost[november+i] = set{}
 	}
 	return m
 }
@@ -203,6 +206,7 @@ func (m *model) compare(index map[archive.Place]id, settled bool) error {
 		}
 		if settled {
 			m.unacknowledgedFound += max(0, len(have)-len(e.sets[0]))
+			maps.Copy(m.lost[month], e.optional)
 			*e = expected{sets: []set{maps.Clone(have)}, optional: set{}}
 			if have == nil {
 				e.sets[0] = set{}

@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -52,10 +53,11 @@ type rewriting struct {
 	a     *Archive
 	part  *part
 	f     disk.File
-	batch []byte // frames that are not written yet
-	at    int64  // of the batch
-	end   int64  // behind the last frame
-	seed  uint32
+	batch []*entry // what is not written yet
+	from  []Place  // and where it was
+	size  int      // of its payloads
+	at    int64    // where it will begin
+	end   int64    // behind the last frame that is written
 	moved map[Place]Place
 }
 
@@ -74,7 +76,7 @@ func (r *rewriting) write(ctx context.Context, old *month, each func(Frame) ([]b
 		return err
 	}
 	if r.f, err = r.a.cfg.FS.Open(r.a.path(r.part.name)); err == nil {
-		r.seed, r.at, r.end = r.part.seed(), headerBytes, headerBytes
+		r.at, r.end = headerBytes, headerBytes
 		err = errors.Join(r.fill(ctx, old, each), r.f.Close())
 	}
 	if err != nil {
@@ -115,25 +117,27 @@ func (r *rewriting) add(f Frame, payload []byte) error {
 	if len(payload) > MaxPayload {
 		return ErrTooLarge
 	}
-	to := Place{Month: r.part.month, Part: r.part.number, Offset: r.at + int64(len(r.batch)), Length: int32(len(payload))}
-	r.batch = appendFrame(r.batch, r.seed, to.Offset, f.Kind, payload, len(r.batch) == 0)
-	r.end = r.at + int64(len(r.batch))
-	r.moved[f.Place] = to
-	if len(r.batch) < windowBytes {
+	r.batch = append(r.batch, &entry{kind: f.Kind, payload: bytes.Clone(payload)})
+	r.from = append(r.from, f.Place)
+	if r.size += frameBytes + len(payload); r.size < windowBytes {
 		return nil
 	}
 	return r.flush()
 }
 
-// flush writes the batch, and zeroes to the end of its last sector.
+// flush writes the batch.
 func (r *rewriting) flush() error {
-	r.batch = append(r.batch, make([]byte, nextSector(r.end)-r.end)...)
 	if len(r.batch) == 0 {
 		return nil
 	}
-	_, err := r.f.WriteAt(r.batch, r.at)
-	r.at += int64(len(r.batch))
-	r.batch = r.batch[:0]
+	var b []byte
+	b, r.end = frames(nil, r.part.header, r.at, r.batch)
+	for i, e := range r.batch {
+		r.moved[r.from[i]] = e.place
+	}
+	_, err := r.f.WriteAt(b, r.at)
+	r.at += int64(len(b))
+	r.batch, r.from, r.size = nil, nil, 0
 	return err
 }
 

@@ -124,11 +124,8 @@ func (p *part) learn(k *walk) {
 	if p.closed {
 		return
 	}
-	p.soundTo, p.endAt = k.end, k.end
+	p.soundTo, p.endAt = k.sealed, k.end
 	p.walked, p.ready = true, k.clean
-	if len(k.torn) > 0 {
-		p.soundTo = k.torn[0].from
-	}
 	if !k.clean && len(k.w.bad) > 0 {
 		p.endAt = p.size // perhaps the disk will read it another day
 	}

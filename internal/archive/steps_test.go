@@ -174,8 +174,8 @@ func (m *model) remove(ctx context.Context) error {
 	m.fading[month] = true
 	e := m.months[month]
 	maps.DeleteFunc(m.index, func(p archive.Place, _ id) bool { return p.Month == month })
-	if err != nil { // some of it may be left, of any version
-		for _, s := range e.sets {
+	if err != nil { // some of it may be left, and with it what never counted
+		for _, s := range append(e.sets, m.lost[month]) {
 			maps.Copy(e.optional, s)
 		}
 	}

@@ -165,7 +165,14 @@ func frames(b []byte, h header, at int64, batch []*entry) (padded []byte, end in
 	seed, shift := h.seed(), at-int64(len(b))
 	for i, e := range batch {
 		e.place = Place{Month: h.month, Part: h.number, Offset: shift + int64(len(b)), Length: int32(len(e.payload))}
-		b = appendFrame(b, seed, e.place.Offset, e.kind, e.payload, i == 0)
+		in := inBatch
+		if i == 0 {
+			in |= firstOfBatch
+		}
+		if i == len(batch)-1 {
+			in |= lastOfBatch
+		}
+		b = appendFrame(b, seed, e.place.Offset, e.kind, e.payload, in)
 	}
 	end = shift + int64(len(b))
 	return append(b, make([]byte, nextSector(end)-end)...), end

@@ -18,16 +18,16 @@ type walk struct {
 	frame func(head, []byte) error
 
 	end     int64  // behind the last frame whose head is intact
-	whole   bool   // its payload is, too, so that zeroes behind it were written as such
+	sealed  int64  // behind the last batch that was acknowledged, or could have been
 	pending []span // broken, not known yet how
 	damage  []span
 	torn    []span
-	clean   bool // a batch can be written behind the end
+	clean   bool // the last batch is whole, and another can be written behind it
 }
 
 // run walks from an offset to the limit.
 func (k *walk) run(ctx context.Context, from int64) error {
-	k.end, k.whole = from, true
+	k.end, k.sealed = from, from
 	for k.end < k.w.limit {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -47,7 +47,7 @@ func (k *walk) run(ctx context.Context, from int64) error {
 }
 
 // next finds the next frame with an intact head: right behind the last one, or
-// behind zeroes at the next sector as the first of a batch, or else anywhere.
+// behind a whole batch and zeroes at the next sector, or else anywhere.
 func (k *walk) next() (head, bool, error) {
 	b, err := k.w.bytes(k.end, frameBytes+disk.SectorBytes)
 	if err != nil {
@@ -58,7 +58,7 @@ func (k *walk) next() (head, bool, error) {
 	}
 	sector := nextSector(k.end)
 	padding := int(min(sector-k.end, int64(len(b))))
-	if h, ok := parseHead(b[padding:], k.seed, sector); ok && h.starts && k.whole && !anySet(b[:padding]) {
+	if h, ok := parseHead(b[padding:], k.seed, sector); ok && h.starts && k.sealed == k.end && !anySet(b[:padding]) {
 		return h, true, nil
 	}
 	h, ok, err := k.search()
@@ -98,18 +98,19 @@ func (k *walk) take(h head) error {
 	if h.starts {
 		k.damage = append(k.damage, k.pending...)
 		k.pending = k.pending[:0]
+		k.sealed = h.at
 	}
 	payload, err := k.w.bytes(h.at+frameBytes, h.length)
 	if err != nil {
 		return err
 	}
 	k.end = min(h.end(), k.w.limit)
-	if k.whole = h.holds(payload); !k.whole {
+	if !h.holds(payload) {
 		k.broken(h.at, k.end)
 		return nil
 	}
-	if k.frame == nil {
-		return nil
+	if h.ends && len(k.pending) == 0 {
+		k.sealed = k.end
 	}
 	return k.frame(h, payload)
 }
@@ -122,12 +123,12 @@ func (k *walk) broken(from, to int64) {
 // finish judges what is behind the last frame and what is still undecided.
 func (k *walk) finish() error {
 	rest := span{k.end, k.w.limit}
-	if nextSector(k.end) >= k.w.limit {
+	if k.sealed == k.end && nextSector(k.end) >= k.w.limit {
 		padding, err := k.w.bytes(k.end, disk.SectorBytes)
 		if err != nil {
 			return err
 		}
-		k.clean = k.whole && !anySet(padding) && k.w.readable(rest)
+		k.clean = !anySet(padding) && k.w.readable(rest)
 	}
 	if !k.clean && rest.from < rest.to {
 		k.broken(rest.from, rest.to)
@@ -139,6 +140,5 @@ func (k *walk) finish() error {
 			k.torn = append(k.torn, s)
 		}
 	}
-	k.clean = k.clean && len(k.torn) == 0
 	return nil
 }
