@@ -10,7 +10,7 @@ import (
 // nodeCommand is `smartmeter node`.
 type nodeCommand struct {
 	Serial    string `required:"" placeholder:"DEVICE" help:"Serial line to the PZEM-004T, like /dev/ttyUSB0."`
-	MQTT      string `name:"mqtt" env:"SMARTMETER_MQTT_URL" default:"mqtt://127.0.0.1:1883" placeholder:"URL" help:"The hub's broker: ${default} unless told."`
+	MQTT      string `name:"mqtt" env:"SMARTMETER_MQTT_URL" default:"mqtt://127.0.0.1:1883" placeholder:"URL" help:"The hub's broker, like mqtt://mqttpi.local; ${default} unless told."`
 	ID        string `name:"id" placeholder:"ID" help:"Name of this node, its MQTT client id; from this machine's network address unless told."`
 	Address   uint8  `default:"0" placeholder:"N" help:"The meter's Modbus address, 1 to 247; 0 for the only one on the line."`
 	RelayGPIO string `name:"relay-gpio" placeholder:"CHIP:LINE" help:"The GPIO line that switches the relay, like gpiochip0:17. Without a line or a file this node has no relay."`

@@ -62,6 +62,7 @@ func (n *Node) holdButton(t smartmeter.Millis) {
 func (n *Node) FactoryReset(t smartmeter.Millis) {
 	if n.settings != nil {
 		n.trouble = n.settings.Erase()
+		n.saved = smartmeter.RelayUnknown
 	}
 	_, next := n.buffer.Bounds()
 	n.buffer.Forget(next)

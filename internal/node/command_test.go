@@ -306,3 +306,55 @@ func TestPolicyLastKeepsThePositionItBeginsWith(t *testing.T) {
 		t.Errorf("the relay is %v, want on", got)
 	}
 }
+
+// countingMemory counts how often each name is saved.
+type countingMemory struct {
+	memory
+	saved map[string]int
+}
+
+func (m countingMemory) Save(name string, data []byte) error {
+	m.saved[name]++
+	return m.memory.Save(name, data)
+}
+
+// Flash wears out. What is said again is not saved again.
+func TestRepetitionsSpareTheMemory(t *testing.T) {
+	m := countingMemory{memory{}, map[string]int{}}
+	l := newLab(t, func(c *node.Config) { c.Settings = m }).connect()
+	for range 10 {
+		l.configure(`"relay":{"power_up":"last"}`)
+		l.order(true, 0)
+		l.order(true, 0)
+	}
+	l.order(false, 0)
+	want := map[string]int{node.SavedConfig: 1, node.SavedRelay: 3} // off as it was, on, off
+	if diff := cmp.Diff(want, m.saved); diff != "" {
+		t.Errorf("saved (-want +got):\n%s", diff)
+	}
+}
+
+func TestPositionThatCouldNotBeKeptIsTriedAgain(t *testing.T) {
+	m := &moody{memory: memory{}}
+	l := newLab(t, func(c *node.Config) { c.Settings = m }).connect().configure(`"relay":{"power_up":"last"}`)
+	m.err = errBroken
+	l.order(true, 0)
+	m.err = nil
+	l.order(true, 0)
+	if got := string(m.memory[node.SavedRelay]); got != "1" || l.node.Status().Settings != nil {
+		t.Errorf("saved %q, %v", got, l.node.Status().Settings)
+	}
+}
+
+// moody fails with err while it is set.
+type moody struct {
+	memory
+	err error
+}
+
+func (m *moody) Save(name string, data []byte) error {
+	if m.err != nil {
+		return m.err
+	}
+	return m.memory.Save(name, data)
+}

@@ -132,6 +132,7 @@ type Node struct {
 	buffer     Buffer
 	out        outbox
 	position   smartmeter.RelayState
+	saved      smartmeter.RelayState // the position, as the settings have it
 	contact    contact
 	protection protection
 	commands   commandLog

@@ -133,6 +133,9 @@ func (n *Node) loadPosition() bool {
 		return false
 	}
 	on, err := wire.DecodeRelayState(saved)
+	if err == nil {
+		n.saved = smartmeter.RelayStateOf(on)
+	}
 	return err == nil && on
 }
 
@@ -147,5 +150,11 @@ func (n *Node) savePosition() {
 	if n.contact.lease != 0 {
 		on = n.conf.Relay.Fallback == wire.PositionOn
 	}
+	if n.saved == smartmeter.RelayStateOf(on) {
+		return // said again: spare the memory
+	}
 	n.trouble = n.settings.Save(SavedRelay, wire.AppendRelayState(n.payload[:0], on))
+	if n.saved = smartmeter.RelayUnknown; n.trouble == nil {
+		n.saved = smartmeter.RelayStateOf(on)
+	}
 }

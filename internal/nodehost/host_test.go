@@ -158,6 +158,10 @@ func TestHostLives(t *testing.T) {
 	if got := read(t, gpio); got != "1\n" {
 		t.Errorf("the relay file says %q, want it as it was last", got)
 	}
+	earlier := b.await(t, "dev/n1/pzem/backlog", fmt.Sprintf(`"boot":"%08x"`, uint32(info.Boot)))
+	if samples, err := wire.DecodeBacklog(earlier.Payload, nil); err != nil || samples[0].Seq != 1 || samples[0].Measurement != measuring() {
+		t.Errorf("what nobody acknowledged before the power cut: %+v, %v", samples, err)
+	}
 }
 
 // TestHostSamplesThroughAnOutage restarts the broker, and pulls the serial
