@@ -85,7 +85,8 @@
 // it was by the power. A reading too high by less than 82 Wh cannot be told from
 // a load; if the next one is lower again, the ledger sees a counter replaced,
 // and the difference stays until a person sets the period. A counter that is
-// reset before it has proved itself, or within its last watt-hours before the
-// rollover, needs somebody's word. And energy that nothing vouches for is held,
-// where others would bill it.
+// reset before it has proved itself, or so early that it shows as much again when
+// it is next read, or within its last watt-hours before the rollover, needs
+// somebody's word. And energy that nothing vouches for is held, where others
+// would bill it.
 package ledger

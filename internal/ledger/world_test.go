@@ -135,7 +135,11 @@ func (w *world) happens() {
 	case "zeros":
 		w.glitch(func() smartmeter.WattHour { return 0 })
 	case "reset":
-		if w.shown > 11*w.step+9 && w.shown < 9_998_000 { // elsewhere it is rounding, or a rollover
+		least := 11*w.step + 9 // below it is rounding
+		if w.apart > 1 {
+			least += 60 // or it shows as much again before it is read
+		}
+		if w.shown > least && w.shown < 9_998_000 { // above it is a rollover
 			w.restart(0)
 		}
 	case "announced":
