@@ -216,7 +216,7 @@ func TestReadRefuses(t *testing.T) {
 		})
 	}
 	buf := make([]byte, 100)
-	if _, payload, err := a.Read(place, buf); err != nil || &payload[0] != &buf[16] {
+	if _, payload, err := a.Read(place, buf); err != nil || &payload[0] != &buf[0] {
 		t.Errorf("a buffer that is large enough is not used; %v", err)
 	}
 }

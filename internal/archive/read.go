@@ -8,8 +8,9 @@ import (
 	"slices"
 )
 
-// Read returns the frame at a place. The payload lies in buf if it fits there.
-// The error is ErrMissing, ErrDamaged, ErrClosed or that of the disk.
+// Read returns the frame at a place. The payload lies in buf, from its start, if
+// buf has room for it and 16 bytes more. The error is ErrMissing, ErrDamaged,
+// ErrClosed or that of the disk.
 func (a *Archive) Read(p Place, buf []byte) (Kind, []byte, error) {
 	name, seed, err := a.find(p)
 	if err != nil {
@@ -33,7 +34,7 @@ func (a *Archive) Read(p Place, buf []byte) (Kind, []byte, error) {
 	if !ok || !h.holds(b[frameBytes:]) {
 		return 0, nil, fmt.Errorf("%v: %w", p, ErrDamaged)
 	}
-	return h.kind, b[frameBytes:], nil
+	return h.kind, b[:copy(b, b[frameBytes:])], nil
 }
 
 // find returns the file of a place and what its checksums start from.
