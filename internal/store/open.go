@@ -328,6 +328,9 @@ func (s *Store) openLog(ctx context.Context, fs disk.FS) error {
 	}
 	s.wal = log
 	s.close = append(s.close, func() error { return log.Close(context.Background()) })
+	if err := r.end(); err != nil {
+		return err
+	}
 	for _, d := range report.Damage {
 		s.log.Error("a part of the log is lost", "damage", d.String())
 	}
@@ -343,9 +346,12 @@ type replay struct {
 	numbers map[uint32]*channel
 	lasting []journalEntry
 	unknown int // readings without a channel
+	// aside are records that wait for the name of a channel, see names.go.
+	aside []wal.Record
 }
 
-func (r *replay) record(record wal.Record) error {
+// redo does again what a record says.
+func (r *replay) redo(record wal.Record) error {
 	var err error
 	switch record.Type {
 	case recordReadings:

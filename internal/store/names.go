@@ -1,0 +1,63 @@
+package store
+
+import (
+	"bytes"
+
+	"github.com/iot-smart-meter/smartmeter"
+	"github.com/iot-smart-meter/smartmeter/internal/wal"
+)
+
+// The log names a channel before its first reading. When it lets go of its
+// oldest part, the names in there are repeated at its end: behind the readings
+// of the present day, which stay. So a replay sets readings of a channel that it
+// does not know aside, and all that follows, until it has read that name.
+
+// record takes the next record of the log.
+func (r *replay) record(record wal.Record) error {
+	if len(r.aside) == 0 && r.knows(record) {
+		return r.redo(record)
+	}
+	record.Payload = bytes.Clone(record.Payload)
+	r.aside = append(r.aside, record)
+	if record.Type != recordEntry {
+		return nil
+	}
+	e, err := decodeEntry(record.Payload)
+	if err != nil || e.Channel == nil {
+		return nil // its turn comes
+	}
+	if c := r.store.byUID[e.Channel.UID]; c != nil { // a name that is repeated was sealed before
+		r.numbers[e.Channel.Number] = c
+	}
+	for len(r.aside) > 0 && r.knows(r.aside[0]) {
+		if err := r.redo(r.aside[0]); err != nil {
+			return err
+		}
+		r.aside = r.aside[1:]
+	}
+	return nil
+}
+
+// end takes what is still aside: its names are lost.
+func (r *replay) end() error {
+	for _, record := range r.aside {
+		if err := r.redo(record); err != nil {
+			return err
+		}
+	}
+	r.aside = nil
+	return nil
+}
+
+// knows reports whether every channel of a record has its name. What cannot be
+// read is left to redo.
+func (r *replay) knows(record wal.Record) bool {
+	known := true
+	if record.Type == recordReadings {
+		_ = decodeGroups(record.Payload, func(number uint32, _ []smartmeter.Reading) error {
+			known = known && r.numbers[number] != nil
+			return nil
+		})
+	}
+	return known
+}
