@@ -15,6 +15,14 @@ func (h *Hub) noteLost(c *channel, s smartmeter.Sample) {
 	h.store.Lost(c.node.id, c.device.Channel, s.Boot, s.First)
 }
 
+// abandon has a node forget a sample of an earlier boot whose time nobody knows: it
+// will never be kept, and the node would offer it for ever. The caller holds mu.
+func (h *Hub) abandon(c *channel, s smartmeter.Sample) {
+	if info := c.node.info; info != nil && info.Boot != s.Boot {
+		h.store.Lost(c.node.id, c.device.Channel, s.Boot, s.Seq+1)
+	}
+}
+
 // repeatAcks has a node that says what it is told once more up to where its
 // samples are durable: it may have missed that while it was away. The caller
 // holds mu.

@@ -87,3 +87,20 @@ func TestFieldedNodesGetNoAcks(t *testing.T) {
 		}
 	})
 }
+
+// A sample of an earlier boot whose time nobody knows will never be kept. The
+// node is told to forget it, or it would offer it for ever.
+func TestSamplesWithoutATimeAreGivenUp(t *testing.T) {
+	newLab(t, func(t *testing.T, l *lab) {
+		l.introduce("n1")
+		l.says("n1/pzem/backlog", `[{"power":200,"boot":"0000dead","seq":7,"first":7,"t":5000},{"power":200,"boot":"0000dead","seq":8,"first":7,"t":10000}]`)
+		time.Sleep(12 * time.Second)
+		synctest.Wait()
+		if d := cmp.Diff([]string{`{"boot":"0000dead","seq":8}`}, l.acks("n1")); d != "" {
+			t.Errorf("acks (-want +got):\n%s", d)
+		}
+		if got := l.readings("n1"); len(got) != 0 {
+			t.Errorf("kept by guess: %+v", got)
+		}
+	})
+}

@@ -168,6 +168,7 @@ func (h *Hub) hearBacklog(said statement) error {
 		case s.Seq == 0 || s.Implausible() != 0: // refused says so
 		case !known:
 			refused = errNoTime
+			h.abandon(c, s)
 		default:
 			readings = append(readings, c.reading(s, at, smartmeter.ByNode))
 		}

@@ -7,10 +7,7 @@ import "github.com/iot-smart-meter/smartmeter"
 func (s *Store) Lost(node smartmeter.NodeID, channel uint8, boot smartmeter.BootID, first uint32) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c := s.channels[channelID{node, channel}]
-	if c == nil {
-		return
-	}
+	c := s.channelOf(channelID{node, channel})
 	if b := c.boot(boot); first > b.first {
 		b.first = first
 		s.raise(b)
