@@ -46,6 +46,7 @@ func (s *Store) forgetDevice(d smartmeter.Device) {
 	s.waiting -= len(c.waiting)
 	c.waiting, c.days = nil, nil
 	s.dirty = remove(s.dirty, c)
+	s.forgetUnplaced(c)
 }
 
 func remove(all []*channel, c *channel) (rest []*channel) {
@@ -64,6 +65,7 @@ func (s *Store) eraseFiles(ctx context.Context, d smartmeter.Device) error {
 	if err := s.wal.Cut(ctx); err != nil {
 		return err
 	}
+	s.carryUnplaced(s.wal.Durable() + 1)
 	if err := s.seal(ctx, math.MaxInt32); err != nil {
 		return err
 	}

@@ -53,10 +53,16 @@ func (r *replay) end() error {
 // read is left to redo.
 func (r *replay) knows(record wal.Record) bool {
 	known := true
-	if record.Type == recordReadings {
-		_ = decodeGroups(record.Payload, func(number uint32, _ []smartmeter.Reading) error {
-			known = known && r.numbers[number] != nil
-			return nil
+	check := func(number uint32, _ []smartmeter.Reading) error {
+		known = known && r.numbers[number] != nil
+		return nil
+	}
+	switch record.Type {
+	case recordReadings:
+		_ = decodeGroups(record.Payload, check)
+	case recordUnplaced:
+		_ = decodeUnplaced(record.Payload, func(_ string, number uint32, readings []smartmeter.Reading) error {
+			return check(number, readings)
 		})
 	}
 	return known

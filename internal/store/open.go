@@ -359,6 +359,11 @@ func (r *replay) redo(record wal.Record) error {
 			r.readings(record.Position, number, readings)
 			return nil
 		})
+	case recordUnplaced:
+		err = decodeUnplaced(record.Payload, func(machine string, number uint32, readings []smartmeter.Reading) error {
+			r.unplaced(record.Position, machine, number, readings)
+			return nil
+		})
 	case recordEntry:
 		var e entry
 		if e, err = decodeEntry(record.Payload); err == nil {
@@ -384,6 +389,11 @@ func (r *replay) entry(position wal.Position, e entry) {
 	if e.Erased != nil {
 		s.erasures = append(s.erasures, *e.Erased)
 	}
+	if e.Placed != nil {
+		for _, u := range e.Placed.take(s) {
+			r.readings(u.position, s.channels[channelID{u.reading.Node, u.reading.Channel}].number, []smartmeter.Reading{u.reading})
+		}
+	}
 	if e.lasting() && !known {
 		r.lasting = append(r.lasting, journalEntry{position, e})
 	}
@@ -399,16 +409,34 @@ func (r *replay) readings(position wal.Position, number uint32, readings []smart
 	}
 	for _, reading := range readings {
 		reading.Node, reading.Channel = c.id.node, c.id.channel
+		r.store.claim(c, &reading)
 		if !c.hold(reading) {
 			continue
 		}
-		if day := c.days[chunk.DayOf(reading.At)]; day.needs == 0 {
+		if day := c.days[chunk.DayOf(reading.At)]; day.needs == 0 || position < day.needs {
 			day.needs = position
 		}
 		if reading.Seq != 0 {
 			b := c.boot(reading.Boot)
 			b.recall(bootSpan{first: reading.Seq, last: reading.Seq, lastAt: reading.At})
 			b.unsaved = true
+		}
+	}
+}
+
+// unplaced holds readings whose time is not known again.
+func (r *replay) unplaced(position wal.Position, machine string, number uint32, readings []smartmeter.Reading) {
+	c := r.numbers[number]
+	if c == nil {
+		r.unknown += len(readings)
+		return
+	}
+	for _, reading := range readings {
+		reading.Node, reading.Channel = c.id.node, c.id.channel
+		if u := r.store.holdUnplaced(c, machine, reading); u != nil {
+			u.position = position
+		} else if u := r.store.unplaced[unplacedIDOf(c, machine, &reading)]; u != nil {
+			u.position = position // written again, see carryUnplaced
 		}
 	}
 }
@@ -444,6 +472,7 @@ func (s *Store) finishReplay(ctx context.Context, r *replay) error {
 		}
 	}
 	s.erasures = nil
+	s.heldLog = 0 // all that was replayed is in the log
 	return nil
 }
 

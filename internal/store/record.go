@@ -15,6 +15,7 @@ import (
 const (
 	recordReadings byte = 1
 	recordEntry    byte = 2
+	recordUnplaced byte = 3
 )
 
 // entry is what happened beside the readings. Exactly one of its fields is set.
@@ -25,6 +26,7 @@ type entry struct {
 	Command  *smartmeter.Command `json:"command,omitempty"`
 	Erased   *smartmeter.Device  `json:"erased,omitempty"`
 	Retained *retainedEntry      `json:"retained,omitempty"`
+	Placed   *placedEntry        `json:"placed,omitempty"`
 }
 
 // channelEntry gives a channel its number in the log and its name for good.
@@ -43,9 +45,16 @@ type retainedEntry struct {
 	Gone    bool   `json:"gone,omitempty"`
 }
 
+// placedEntry gives readings that were kept by a machine's uptime their time.
+type placedEntry struct {
+	Machine string             `json:"machine"` // its boot id
+	Epoch   smartmeter.Instant `json:"epoch"`   // the time at its uptime 0
+}
+
 // lasting reports whether e belongs in the journal that is kept for good. What
-// the broker keeps counts only until the next message.
-func (e entry) lasting() bool { return e.Retained == nil }
+// the broker keeps counts only until the next message, and a machine's uptime
+// only within the log.
+func (e entry) lasting() bool { return e.Retained == nil && e.Placed == nil }
 
 func encodeEntry(e entry) []byte {
 	p, err := json.Marshal(e)
@@ -156,6 +165,32 @@ func decodeGroups(p []byte, group func(number uint32, readings []smartmeter.Read
 		}
 	}
 	return nil
+}
+
+// encodeUnplaced returns a record of readings whose time is not known: the length
+// of the machine's boot id as uvarint, the id, and a record of readings that
+// have the uptime for their time.
+func encodeUnplaced(machine string, groups map[*channel][]smartmeter.Reading) []byte {
+	record := binary.AppendUvarint(nil, uint64(len(machine)))
+	record = beginRecord(append(record, machine...), 0)
+	for c, readings := range groups {
+		record = appendGroup(record, 0, c.number, readings)
+	}
+	return record
+}
+
+// decodeUnplaced calls group for each channel of such a record; see
+// decodeGroups.
+func decodeUnplaced(p []byte, group func(machine string, number uint32, readings []smartmeter.Reading) error) error {
+	d := recordDecoder{rest: p}
+	n := d.uvarint()
+	if d.failed || n == 0 || n > maxMachine || n > uint64(len(d.rest)) {
+		return errRecord
+	}
+	machine := string(d.next(int(n)))
+	return decodeGroups(d.rest, func(number uint32, readings []smartmeter.Reading) error {
+		return group(machine, number, readings)
+	})
 }
 
 // recordDecoder reads a record from its beginning, until something fails.

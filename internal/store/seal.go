@@ -127,6 +127,9 @@ func (s *Store) Seal(ctx context.Context, before time.Time) error {
 // is interrupted, each reading is in one place at least, and is found once. The
 // caller holds sealing.
 func (s *Store) seal(ctx context.Context, before chunk.Day) error {
+	if durable := s.wal.Durable(); durable > carryAfter {
+		s.carryUnplaced(durable - carryAfter)
+	}
 	if err := s.Sync(ctx); err != nil {
 		return err
 	}
@@ -384,7 +387,7 @@ func (s *Store) repeat() (needed wal.Position, err error) {
 	if len(s.journal) > 0 {
 		needed = min(needed, s.journal[0].position)
 	}
-	return needed, nil
+	return s.neededUnplaced(needed), nil
 }
 
 func (s *Store) repeatEntry(e entry, first *wal.Position) error {

@@ -30,7 +30,8 @@
 // Check says what is wrong. Nothing taken is forgotten while the process lives.
 //
 // A sample is kept once, however often and in whatever order it comes. Its time
-// is fixed when it first becomes durable.
+// is fixed when it first becomes durable. Until anybody knows the time, readings
+// are kept by the machine's uptime, in the log, and get their time later.
 //
 // A directory belongs to one process at a time; a second one is refused.
 package store
@@ -113,6 +114,13 @@ type Store struct {
 	journal   []journalEntry
 	// Boots whose watermark rose since somebody asked.
 	risen []*boot
+	// unplaced are the readings whose time is not known, unlogged those of them
+	// in line for the log.
+	unplaced map[unplacedID]*unplaced
+	unlogged []unplacedID
+	// heldLog is the first record of the log that is kept until all that waits is
+	// in the log; 0 if none is.
+	heldLog wal.Position
 	// erasures are those that a stop of the program interrupted.
 	erasures []smartmeter.Device
 
@@ -140,6 +148,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		byUID:    make(map[chunk.ID]*channel),
 		devices:  make(map[smartmeter.DeviceID]smartmeter.Device),
 		retained: make(map[string]smartmeter.Message),
+		unplaced: make(map[unplacedID]*unplaced),
 		writing:  make(gate, 1),
 		sealing:  make(gate, 1),
 		wake:     make(chan struct{}, 1),

@@ -60,6 +60,7 @@ func (s *Store) take(r smartmeter.Reading) {
 		b.taken.add(r.Seq)
 		b.lastAt = max(b.lastAt, r.At)
 	}
+	s.claim(c, &r)
 	if !c.hold(r) {
 		return
 	}
@@ -172,12 +173,21 @@ func (s *Store) logWaiting() error {
 			s.unindexed = append(s.unindexed, e)
 			s.journal = append(s.journal, journalEntry{position, e})
 		}
+		if e.Placed != nil {
+			s.place(*e.Placed)
+		}
+	}
+	for len(s.unlogged) > 0 {
+		if err := s.logUnplaced(); err != nil {
+			return err
+		}
 	}
 	for len(s.dirty) > 0 {
 		if err := s.logReadings(); err != nil {
 			return err
 		}
 	}
+	s.heldLog = 0
 	return nil
 }
 
