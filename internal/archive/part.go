@@ -34,18 +34,18 @@ func (p *part) close(sound, end int64) {
 	p.closed, p.walked, p.ready = true, true, false
 }
 
-// mark says up to where the caller knows the part. A torn batch at a month's end
-// is looked at again, until a next part says where it ends.
-func (p *part) mark() int64 {
+// mark says up to where the caller knows the part.
+func (p *part) mark() Mark {
+	end := p.endAt
 	switch {
 	case !p.known:
-		return headerBytes
+		end = headerBytes
 	case p.unsaid > 0:
-		return p.unsaid
-	case p.closed:
-		return p.endAt
+		end = p.unsaid
+	case !p.closed && !p.ready:
+		end = -p.endAt
 	}
-	return p.soundTo
+	return Mark{ID: p.id, End: end}
 }
 
 // damaged is an entry for the report.

@@ -2,10 +2,15 @@ package archive
 
 import "fmt"
 
-// Mark says up to where a file is known: its id and an offset in bytes.
+// Mark says up to where a file is known.
 type Mark struct {
-	ID  uint64
-	End int64
+	ID  uint64 // of the file
+	End int64  // offset in bytes; negative if the file ends there in a torn batch
+}
+
+// offset returns where what is not known begins.
+func (m Mark) offset() int64 {
+	return max(m.End, -m.End)
 }
 
 // Marks says what is known of each file, by its name. It is plain data, to be

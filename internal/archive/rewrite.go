@@ -92,7 +92,7 @@ func (r *rewriting) fill(ctx context.Context, old *month, each func(Frame) ([]by
 	}
 	for _, p := range old.parts {
 		var report Report
-		err := r.a.walk(ctx, p, headerBytes, &report, func(f Frame) error {
+		err := r.a.walk(ctx, p, Mark{}, &report, func(f Frame) error {
 			keep, ok, err := each(f)
 			if err != nil || !ok {
 				return err

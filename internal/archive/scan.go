@@ -12,9 +12,8 @@ import (
 
 // Scan delivers the frames behind the marks, or all if there are none: the
 // oldest month first, in the order in which they were written. They are durable;
-// what waits for Sync is not among them. In a later Scan a frame may come again,
-// at the same place, if it is in a torn batch. An error of frame ends it; frame
-// may call Read and Append, and no other method.
+// what waits for Sync is not among them. An error of frame ends it; frame may
+// call Read and Append, and no other method.
 //
 // The marks that it returns are those of Marks.
 func (a *Archive) Scan(ctx context.Context, from Marks, frame func(Frame) error) (Marks, Report, error) {
@@ -46,7 +45,7 @@ func (a *Archive) Marks() Marks {
 	for _, m := range a.months {
 		for _, p := range m.parts {
 			if p.state == headerIntact {
-				marks[p.name] = Mark{ID: p.id, End: p.mark()}
+				marks[p.name] = p.mark()
 			}
 		}
 	}
@@ -56,11 +55,11 @@ func (a *Archive) Marks() Marks {
 // scan delivers the frames of a part behind its mark.
 func (a *Archive) scan(ctx context.Context, p *part, from Marks, frame func(Frame) error, report *Report) error {
 	report.Files++
-	start := int64(headerBytes)
-	if mark, ok := from[p.name]; ok && (mark.ID == p.id || p.state != headerIntact) {
-		start = max(start, mark.End)
+	mark := from[p.name]
+	if mark.ID != p.id && p.state == headerIntact {
+		mark = Mark{}
 	}
-	err := a.walk(ctx, p, start, report, func(f Frame) error {
+	err := a.walk(ctx, p, mark, report, func(f Frame) error {
 		report.Frames++
 		return frame(f)
 	})
@@ -70,9 +69,10 @@ func (a *Archive) scan(ctx context.Context, p *part, from Marks, frame func(Fram
 	return err
 }
 
-// walk delivers the frames of a part from an offset on, adds to the report, and
-// finds out where the part ends.
-func (a *Archive) walk(ctx context.Context, p *part, from int64, report *Report, frame func(Frame) error) error {
+// walk delivers the frames of a part behind a mark, adds to the report, and finds
+// out where the part ends.
+func (a *Archive) walk(ctx context.Context, p *part, mark Mark, report *Report, frame func(Frame) error) error {
+	from := max(headerBytes, mark.offset())
 	if p.state != headerIntact {
 		report.Damage = append(report.Damage, p.damaged(0, max(p.size, p.endAt, from), p.why))
 		report.unreadable = report.unreadable || p.state == headerUnreadable
@@ -108,6 +108,9 @@ func (a *Archive) walk(ctx context.Context, p *part, from int64, report *Report,
 		return err
 	}
 	report.take(p, &k)
+	if mark.End < 0 {
+		k.sealed, k.clean = 0, false
+	}
 	if p.size < whole {
 		report.Damage = append(report.Damage, p.damaged(p.size, whole, "the file is shorter than it was"))
 		k.clean = false // the places that are lost must not be given away again
@@ -145,7 +148,7 @@ func (a *Archive) compare(from Marks, report *Report) {
 		report.Gone = append(report.Gone, File{m, number})
 		if !month.replaced(number) {
 			p := part{header: header{month: m, number: number}}
-			report.Damage = append(report.Damage, p.damaged(0, from[name].End, "the file is gone"))
+			report.Damage = append(report.Damage, p.damaged(0, from[name].offset(), "the file is gone"))
 		}
 	}
 }

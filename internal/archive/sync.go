@@ -71,7 +71,7 @@ func (a *Archive) write(ctx context.Context, batch []*entry) error {
 	}
 	last := a.months[batch[0].month].last()
 	if last != nil && !last.walked {
-		if err := a.walk(ctx, last, headerBytes, &Report{}, ignore); err != nil {
+		if err := a.walk(ctx, last, Mark{}, &Report{}, ignore); err != nil {
 			return err
 		}
 	}
