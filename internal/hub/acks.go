@@ -32,6 +32,15 @@ func (h *Hub) repeatAcks(n *node) {
 	}
 }
 
+// repeatAck does so for one boot, of which the node has sent samples once more:
+// it missed the acknowledgement, or there was none. The caller holds mu.
+func (h *Hub) repeatAck(c *channel, boot smartmeter.BootID) {
+	w := h.store.Watermark(c.node.id, c.device.Channel, boot)
+	if n := len(h.acks); n == 0 || h.acks[n-1] != w { // messages of one boot come in a row
+		h.acks = append(h.acks, w)
+	}
+}
+
 // acknowledge tells the nodes which of their samples are durable, so that they
 // can forget them. Nodes of protocol 0 would not understand.
 func (h *Hub) acknowledge() {
@@ -40,8 +49,10 @@ func (h *Hub) acknowledge() {
 	due := append(h.acks, risen...)
 	h.acks = nil
 	var messages []smartmeter.Message
+	told := make(map[smartmeter.Watermark]bool, len(due))
 	for _, w := range due {
-		if n := h.nodes[w.Node]; n != nil && n.info != nil && w.Seq > 0 {
+		if n := h.nodes[w.Node]; n != nil && n.info != nil && w.Seq > 0 && !told[w] {
+			told[w] = true
 			messages = append(messages, smartmeter.Message{
 				Topic:   h.topics.Topic(w.Node, wire.KindAck, w.Channel),
 				Payload: wire.AppendAck(nil, wire.Ack{Boot: w.Boot, Seq: w.Seq}),

@@ -74,6 +74,32 @@ func TestSamplesAreAcknowledgedWhenTheyAreDurable(t *testing.T) {
 	})
 }
 
+// A node that sends samples of an earlier boot once more has missed that they are
+// durable, and no info of that boot will ever come.
+func TestBacklogThatIsKnownIsAcknowledgedAgain(t *testing.T) {
+	newLab(t, func(t *testing.T, l *lab) {
+		l.introduce("n1")
+		at := time.Now().Add(-time.Hour).UnixMilli()
+		backlog := fmt.Sprintf(`[{"power":200,"boot":"0000dead","seq":1,"first":1,"t":5000,"at":%d}]`, at)
+		for _, when := range []string{"at first", "again", "after a restart"} {
+			l.says("n1/pzem/backlog", backlog)
+			l.says("n1/pzem/backlog", backlog)
+			time.Sleep(12 * time.Second)
+			synctest.Wait()
+			if d := cmp.Diff([]string{`{"boot":"0000dead","seq":1}`}, l.acks("n1")); d != "" {
+				t.Errorf("%s: acks (-want +got):\n%s", when, d)
+			}
+			if when == "again" {
+				l.restart()
+				l.introduce("n1")
+			}
+		}
+		if got := l.readings("n1"); len(got) != 1 {
+			t.Errorf("kept: %+v", got)
+		}
+	})
+}
+
 // The fielded sketch does not number its samples and would not understand.
 func TestFieldedNodesGetNoAcks(t *testing.T) {
 	newLab(t, func(t *testing.T, l *lab) {

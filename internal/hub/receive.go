@@ -177,6 +177,7 @@ func (h *Hub) hearBacklog(said statement) error {
 		h.noteMeasured(c)
 		h.keep(h.store.AppendReadings(readings...))
 		h.noteLost(c, samples[len(samples)-1])
+		h.repeatAck(c, samples[len(samples)-1].Boot)
 	}
 	return refused
 }
