@@ -378,7 +378,7 @@ func TestHealth(t *testing.T) {
 	l.answer = func(m smartmeter.Message) { l.probed(m) }
 	status, got = l.call("GET", "/api/v1/health", "")
 	ok := map[string]any{"status": "ok"}
-	want := map[string]any{"status": "ok", "checks": map[string]any{"broker": ok, "store": ok, "nodes": ok}}
+	want := map[string]any{"status": "ok", "checks": map[string]any{"broker": ok, "store": ok, "nodes": ok, "clock": ok}}
 	if d := cmp.Diff(want, got); status != 200 || d != "" {
 		t.Errorf("ok: %d (-want +got):\n%s", status, d)
 	}

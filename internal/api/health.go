@@ -49,7 +49,7 @@ func (a *api) health(ctx context.Context, _ *struct{}) (*healthReply, error) {
 		if err != nil {
 			out.Checks[name] = check{Status: "failed", Detail: err.Error()}
 		} else {
-			out.Checks[name] = check{Status: "ok"}
+			out.Checks[name] = check{Status: "ok", Detail: found.Notes[name]}
 		}
 	}
 	return &healthReply{status, out}, nil

@@ -35,6 +35,10 @@ type offsetMinute struct {
 type moment struct {
 	wall   smartmeter.Instant
 	uptime smartmeter.Millis
+	// guessed says that wall is not to be trusted; machine is then the uptime of
+	// the machine, which is.
+	guessed bool
+	machine smartmeter.Millis
 }
 
 // wholeMillisecond cuts t, on both of its clocks. Counted from there, wall time
@@ -44,9 +48,17 @@ func wholeMillisecond(t time.Time) time.Time {
 	return t.Add(-time.Duration(t.Nanosecond() % int(time.Millisecond)))
 }
 
-// at returns the moment of now, which must have a monotonic reading.
+// at returns the moment of now, which must have a monotonic reading. The caller
+// holds mu.
 func (h *Hub) at(now time.Time) moment {
-	return moment{smartmeter.InstantOf(now), smartmeter.Millis(now.Sub(h.began).Milliseconds())}
+	m := moment{wall: smartmeter.InstantOf(now), uptime: smartmeter.Millis(now.Sub(h.began).Milliseconds())}
+	if h.clock.Wall != nil {
+		m.wall = smartmeter.InstantOf(h.clock.Wall())
+	}
+	if !h.trusted {
+		m.guessed, m.machine = true, smartmeter.Millis(h.clock.Uptime().Milliseconds())
+	}
+	return m
 }
 
 // hear takes one observation: boot's clock showed t when the message arrived.
@@ -90,11 +102,11 @@ func (c *bootClock) place(s smartmeter.Sample, arrival moment) smartmeter.Instan
 
 // placeOld does the same for a sample from before, which shows nothing about
 // the clocks. Of another boot than the present one only the node's own clock
-// can tell the time, and not of the future.
+// can tell the time, and not of the future, as far as we know where that begins.
 func (c *bootClock) placeOld(s smartmeter.Sample, now moment) (at smartmeter.Instant, known bool) {
 	offset, known := c.offset(now)
 	if !known || s.Boot != c.boot {
-		return s.At, s.At != 0 && s.At <= now.wall+clockTolerance
+		return s.At, s.At != 0 && (now.guessed || s.At <= now.wall+clockTolerance)
 	}
 	age := now.uptime - offset - s.T
 	at = now.wall - smartmeter.Instant(age)

@@ -14,6 +14,8 @@ import (
 type Health struct {
 	// Checks holds nil for every part that works, by name.
 	Checks map[string]error
+	// Notes holds what is worth knowing of parts that work, by name.
+	Notes map[string]string
 }
 
 // OK reports whether every check passed.
@@ -44,12 +46,13 @@ func (h *Hub) Health(ctx context.Context) Health {
 		"broker": h.probeBus,
 		"store":  h.probeStore,
 		"nodes":  h.probeRoom,
+		"clock":  h.probeClock,
 	} {
 		limited, cancel := context.WithTimeout(ctx, probeTimeout)
 		checks[name] = probe(limited)
 		cancel()
 	}
-	return Health{Checks: checks}
+	return Health{Checks: checks, Notes: map[string]string{"clock": h.noteClock()}}
 }
 
 // probeBus publishes a mark and waits until it comes home.

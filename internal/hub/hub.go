@@ -54,6 +54,14 @@ type Store interface {
 	// prevents it.
 	Sync(ctx context.Context) error
 
+	// AppendUnplaced keeps readings of whose time only the uptime of the machine
+	// is known, in ms, since its boot with an id: that is their At. Place says at
+	// which time that boot's uptime was 0, and so makes readings of them. Unplaced
+	// is how many wait for that.
+	AppendUnplaced(machine string, readings ...smartmeter.Reading) error
+	Place(machine string, epoch smartmeter.Instant) error
+	Unplaced() int
+
 	// Lost says that a node does not have the samples of a boot below first any
 	// more: those that are not kept never will be.
 	Lost(node smartmeter.NodeID, channel uint8, boot smartmeter.BootID, first uint32)
@@ -91,6 +99,8 @@ type Config struct {
 	// Describe tells name, room, kind and parent of a device when its node is
 	// first met. Nil, or false, names it after its id.
 	Describe func(smartmeter.DeviceID) (smartmeter.Device, bool)
+	// Clock is the machine's; the zero value is one that knows the time.
+	Clock Clock
 	// Logger must not be nil.
 	Logger *slog.Logger
 }
@@ -126,6 +136,7 @@ type Hub struct {
 	probes   sync.Map // mark (string) -> chan struct{}, closed when it is home
 
 	began time.Time // for the monotonic clock
+	clock Clock
 
 	mu      sync.Mutex // guards the live picture: everything below
 	nodes   map[smartmeter.NodeID]*node
@@ -133,6 +144,8 @@ type Hub struct {
 	// acks are to be repeated on the next beat.
 	acks []smartmeter.Watermark
 	full bool // a node was refused because there are too many
+	// trusted says that the machine knows the time, or did.
+	trusted bool
 	// storeErr is why the last write was not taken; nil when all is well.
 	storeErr error
 }
@@ -158,6 +171,7 @@ func New(ctx context.Context, cfg Config) (*Hub, error) {
 	if err := h.remember(ctx); err != nil {
 		return nil, fmt.Errorf("read what the store remembers: %w", err)
 	}
+	h.trustClock(cfg.Clock)
 	return h, nil
 }
 
@@ -225,6 +239,7 @@ func (h *Hub) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case now := <-tick.C:
+			h.noticeTime()
 			h.noticeSilence(now)
 			h.acknowledge()
 			h.makeRoom(ctx)

@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"errors"
 	"time"
 
 	"github.com/iot-smart-meter/smartmeter"
@@ -128,7 +129,7 @@ func (h *Hub) takeSample(c *channel, s smartmeter.Sample, now time.Time) {
 		h.show(c, r)
 	}
 	h.noteMeasured(c)
-	h.keep(h.store.AppendReadings(r))
+	h.keep(h.save(r, s.At, arrival))
 	h.noteLost(c, s)
 }
 
@@ -161,21 +162,22 @@ func (h *Hub) hearBacklog(said statement) error {
 	if err != nil {
 		return err
 	}
-	readings := make([]smartmeter.Reading, 0, len(samples))
+	now := h.at(said.now)
+	var kept []error // one for each reading, nil if the store took it
 	for _, s := range samples {
-		at, known := c.node.clock.placeOld(s, h.at(said.now))
+		at, known := c.node.clock.placeOld(s, now)
 		switch {
 		case s.Seq == 0 || s.Implausible() != 0: // refused says so
 		case !known:
 			refused = errNoTime
 			h.abandon(c, s)
 		default:
-			readings = append(readings, c.reading(s, at, smartmeter.ByNode))
+			h.noteMeasured(c)
+			kept = append(kept, h.save(c.reading(s, at, smartmeter.ByNode), s.At, now))
 		}
 	}
-	if len(readings) > 0 {
-		h.noteMeasured(c)
-		h.keep(h.store.AppendReadings(readings...))
+	if len(kept) > 0 {
+		h.keep(errors.Join(kept...))
 		h.noteLost(c, samples[len(samples)-1])
 		h.repeatAck(c, samples[len(samples)-1].Boot)
 	}
