@@ -8,7 +8,8 @@ import (
 
 // Remove removes all files of a month, for good; also from a full disk. If there
 // is an error, nothing of the month counts any more, but files are left: remove
-// it again. After a power cut in between, the month may be there in part.
+// it again. After a power cut in between, the month may be there in part, with
+// payloads at its end that were never acknowledged.
 func (a *Archive) Remove(ctx context.Context, m Month) error {
 	if err := a.takeTurn(ctx); err != nil {
 		return err
