@@ -34,7 +34,7 @@ func TestHubIsKilledUnderLoad(t *testing.T) {
 	chance := rand.New(rand.NewPCG(seed, 0))
 	args := []string{"--log-level", "error", "hub", "--data", t.TempDir(), "--sync", "100ms", "--http", "127.0.0.1:0", "--mqtt", "127.0.0.1:0"}
 	hub := startReady(t, args...)
-	nodes := newRecording(seed, 4)
+	nodes := newRecording("recorder", 4, seed)
 	checkEvery := max(*kills/40, 1) // all that there is is a lot after a thousand kills
 	for kill := range *kills {
 		nodes.live(chance)
@@ -77,10 +77,10 @@ const never = 1 << 60
 // sampleEvery is how often a recorder measures.
 const sampleEvery = 5 * time.Millisecond
 
-func newRecording(seed uint64, nodes int) *recording {
+func newRecording(name string, nodes int, seed uint64) *recording {
 	r := &recording{began: smartmeter.InstantOf(time.Now().Add(-daysOver + time.Hour)), due: make(chan struct{}, 1)}
 	for i := range nodes {
-		n := newRecorder(smartmeter.NodeID(fmt.Sprintf("recorder-%d", i+1)), seed)
+		n := newRecorder(smartmeter.NodeID(fmt.Sprintf("%s-%d", name, i+1)), seed)
 		n.acknowledged = func() { r.count(&r.acks) }
 		n.reboot()
 		r.nodes = append(r.nodes, n)
