@@ -55,7 +55,7 @@ func (c *demoCommand) Run(d *daemon) error {
 	if err != nil {
 		return err
 	}
-	cfg := systemConfig{dataDir: dir, syncEvery: c.Sync, http: doors.http, mqtt: doors.mqtt, log: d.log}
+	cfg := systemConfig{dataDir: dir, syncEvery: c.Sync, http: doors.http, mqtt: doors.mqtt, clock: clockTrusted, log: d.log}
 	if c.House.size(c.Devices) == 0 {
 		return c.serve(d, cfg, nil)
 	}

@@ -20,6 +20,8 @@ type hubCommand struct {
 
 	Sync time.Duration `default:"10s" placeholder:"TIME" help:"How often readings are made durable: ${default} unless told. A power cut takes what came since; the disk wears less, the longer it is."`
 
+	Clock string `enum:"auto,trusted" default:"auto" placeholder:"WORD" help:"Whether this machine knows the time: auto, which asks its kernel and is what counts unless told, or trusted."`
+
 	HostName []string `placeholder:"NAME" help:"A name under which browsers reach this hub, beside its addresses, its host name and names below .local."`
 
 	Broker         string `placeholder:"URL" help:"Use the MQTT broker at URL instead of the one inside: mqtt://host:1883, or mqtts:// for TLS."`
@@ -73,7 +75,7 @@ func (c *hubCommand) Run(d *daemon) error {
 
 // system returns what the hub is to be made of, its doors open.
 func (c *hubCommand) system(d *daemon) (systemConfig, error) {
-	cfg := systemConfig{dataDir: c.Data, syncEvery: c.Sync, hostNames: c.hostNames(), log: d.log}
+	cfg := systemConfig{dataDir: c.Data, syncEvery: c.Sync, hostNames: c.hostNames(), clock: c.Clock, log: d.log}
 	if c.Broker == "" {
 		doors, err := openDoors(c.HTTP, cmp.Or(c.MQTT, ":1883"))
 		cfg.http, cfg.mqtt = doors.http, doors.mqtt

@@ -30,6 +30,8 @@ type systemConfig struct {
 	external *bus.External
 	// hostNames are names under which the hub may be reached, see api.Config.
 	hostNames []string
+	// clock is what is known of the machine's clock, see machineClock.
+	clock string
 	// describe tells what new devices are; nil names them after their ids.
 	describe func(smartmeter.DeviceID) (smartmeter.Device, bool)
 	log      *slog.Logger
@@ -64,7 +66,11 @@ func newSystem(ctx context.Context, cfg systemConfig) (_ *system, err error) {
 		return nil, err
 	}
 	s.bus = s.chooseBus(ctx)
-	s.hub, err = hub.New(ctx, hub.Config{Bus: s.bus, Store: s.store, Describe: cfg.describe, Logger: cfg.log})
+	clock, err := s.clock(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.hub, err = hub.New(ctx, hub.Config{Bus: s.bus, Store: s.store, Describe: cfg.describe, Clock: clock, Logger: cfg.log})
 	if err != nil {
 		return nil, err
 	}
@@ -96,6 +102,14 @@ func (s *system) chooseBus(ctx context.Context) runningBus {
 		s.cfg.log.Error("the broker does not keep all that it kept before", "err", err)
 	}
 	return b
+}
+
+func (s *system) clock(ctx context.Context) (hub.Clock, error) {
+	latest, err := s.store.Latest(ctx)
+	if err != nil {
+		return hub.Clock{}, err
+	}
+	return machineClock(s.cfg.clock, latest)
 }
 
 // shutdownTime is what requests under way have left when the hub stops.
