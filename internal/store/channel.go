@@ -27,6 +27,8 @@ type channel struct {
 	days   map[chunk.Day]*openDay // those with readings that are not sealed
 	// waiting are the readings that are not in the log yet.
 	waiting []smartmeter.Reading
+	// energy has a lock of its own.
+	energy *channelEnergy
 }
 
 // openDay is a day's readings that are not sealed.
@@ -79,7 +81,7 @@ func (s *Store) channelOf(id channelID) *channel {
 
 // addChannel makes a channel with a name for good. The caller holds mu.
 func (s *Store) addChannel(id channelID, uid chunk.ID) *channel {
-	c := &channel{id: id, uid: uid, boots: make(map[smartmeter.BootID]*boot), days: make(map[chunk.Day]*openDay)}
+	c := &channel{id: id, uid: uid, boots: make(map[smartmeter.BootID]*boot), days: make(map[chunk.Day]*openDay), energy: newChannelEnergy()}
 	s.keys++
 	c.key = s.keys
 	s.byUID[uid] = c

@@ -36,6 +36,7 @@ func (s *Store) EraseDevice(ctx context.Context, d smartmeter.Device) error {
 // forgetDevice takes a device from memory. The caller holds mu.
 func (s *Store) forgetDevice(d smartmeter.Device) {
 	delete(s.devices, d.ID)
+	s.forgetCorrections(d)
 	id := channelID{d.Node, d.Channel}
 	c := s.channels[id]
 	if c == nil {
@@ -140,6 +141,8 @@ func (e entry) about(d smartmeter.Device) bool {
 		return e.Command.Device == d.ID
 	case e.Erased != nil:
 		return e.Erased.ID == d.ID
+	case e.Correction != nil:
+		return e.Correction.Device == d.ID || e.Correction.Node == d.Node && e.Correction.Channel == d.Channel
 	}
 	return false
 }

@@ -308,7 +308,7 @@ func TestIndexFilesAndSettings(t *testing.T) {
 	defer x.writer.Put(conn)
 	for pragma, value := range map[string]int64{
 		"synchronous": 2, "secure_delete": 1, "page_size": 4096, "foreign_keys": 1, "busy_timeout": 5000,
-		"application_id": indexApplicationID, "user_version": 2, "temp_store": 2,
+		"application_id": indexApplicationID, "user_version": 3, "temp_store": 2,
 	} {
 		got, err := number(conn, "PRAGMA "+pragma)
 		want(t, pragma, got, err, value)

@@ -30,7 +30,10 @@ type indexChange struct {
 	boots    []bootSpan
 	devices  []smartmeter.Device
 	commands []smartmeter.Command
-	settings map[string]string
+	// corrections are kept as they were made first.
+	corrections []smartmeter.Correction
+	energy      []energyChange
+	settings    map[string]string
 	// marks replaces all of them, unless it is nil: up to where each monthly file
 	// is reflected in the index.
 	marks archive.Marks
@@ -78,7 +81,7 @@ func transact(conn *sqlite.Conn, c indexChange) (err error) {
 	t := indexWriter{conn}
 	for _, write := range []func(indexChange) error{
 		t.erase, t.move, t.drop, t.putChannels, t.putChunks, t.putSums, t.putLatest, t.putBoots,
-		t.putDevices, t.putCommands, t.putSettings, t.putMarks, t.putApplied,
+		t.putDevices, t.putCommands, t.putCorrections, t.putEnergy, t.putSettings, t.putMarks, t.putApplied,
 	} {
 		if err := write(c); err != nil {
 			return err
@@ -271,7 +274,7 @@ func (t indexWriter) drop(c indexChange) error {
 // latest reading with it.
 func (t indexWriter) erase(c indexChange) error {
 	for _, e := range c.erased {
-		if err := errors.Join(t.eraseOld(e), t.eraseChannel(e), t.eraseDevice(e)); err != nil {
+		if err := errors.Join(t.eraseOld(e), t.eraseChannel(e), t.eraseDevice(e), t.eraseCorrections(e)); err != nil {
 			return fmt.Errorf("erase %s: %w", e.device, err)
 		}
 	}

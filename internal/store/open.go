@@ -147,6 +147,9 @@ func (s *Store) remember(ctx context.Context) error {
 		}
 		byKey[span.channel].boot(span.boot).recall(span)
 	}
+	if s.corrections, err = s.index.corrections(ctx); err != nil {
+		return err
+	}
 	devices, err := s.index.devices(ctx)
 	for _, d := range devices {
 		s.devices[d.ID] = d
@@ -271,7 +274,7 @@ func (a *adoption) note(c *channel) {
 // flush applies what was gathered.
 func (a *adoption) flush(ctx context.Context, marks archive.Marks) error {
 	entries := a.store.changeOf(a.entries)
-	a.change.devices, a.change.commands = entries.devices, entries.commands
+	a.change.devices, a.change.commands, a.change.corrections = entries.devices, entries.commands, entries.corrections
 	for c := range a.noted {
 		if c.id.node == "" {
 			a.change.channels = append(a.change.channels, c.row())
@@ -292,6 +295,8 @@ func (s *Store) redo(e entry) {
 		s.redoChannel(e.Channel)
 	case e.Device != nil:
 		s.devices[e.Device.ID] = *e.Device
+	case e.Correction != nil:
+		s.correct(*e.Correction)
 	case e.Erased != nil:
 		s.forgetDevice(*e.Erased)
 	case e.Retained != nil && e.Retained.Gone:

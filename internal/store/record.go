@@ -26,7 +26,9 @@ type entry struct {
 	Command  *smartmeter.Command `json:"command,omitempty"`
 	Erased   *smartmeter.Device  `json:"erased,omitempty"`
 	Retained *retainedEntry      `json:"retained,omitempty"`
-	Placed   *placedEntry        `json:"placed,omitempty"`
+	// Correction is one of energy.
+	Correction *smartmeter.Correction `json:"correction,omitempty"`
+	Placed     *placedEntry           `json:"placed,omitempty"`
 }
 
 // channelEntry gives a channel its number in the log and its name for good.

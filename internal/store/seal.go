@@ -269,6 +269,7 @@ func (s *Store) commitSealed(ctx context.Context) error {
 	defer s.mu.Unlock()
 	for _, day := range s.sealer.handed {
 		if day.part.channel != nil {
+			day.part.channel.energy.stale.Store(true) // before memory forgets
 			day.part.forget()
 		}
 		s.journal = s.journal[day.journal:]

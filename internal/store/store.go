@@ -124,7 +124,12 @@ type Store struct {
 	// erasures are those that a stop of the program interrupted.
 	erasures []smartmeter.Device
 
-	writeErr, indexErr, sealErr error // why the last try failed; nil when all is well
+	// corrections is the journal of energy in order, and revision counts how
+	// often it became another one. The slice is replaced, never changed.
+	corrections []smartmeter.Correction
+	revision    uint64
+
+	writeErr, indexErr, sealErr, energyErr error // why the last try failed; nil when all is well
 
 	wake  chan struct{}
 	stop  context.CancelFunc
@@ -167,6 +172,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	s.stop = stop
 	s.ended.Go(func() { s.runSync(run, every) })
 	s.ended.Go(func() { s.runSeal(run, every) })
+	s.ended.Go(func() { s.runEnergy(run, every) })
 	return s, nil
 }
 
@@ -247,7 +253,7 @@ func (s *Store) closeFiles() error {
 func (s *Store) Check(context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return errors.Join(s.writeErr, s.indexErr, s.sealErr)
+	return errors.Join(s.writeErr, s.indexErr, s.sealErr, s.energyErr)
 }
 
 // note keeps why a kind of write fails in *what, and says so once.

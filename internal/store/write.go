@@ -282,6 +282,8 @@ func (s *Store) changeOf(entries []entry) (change indexChange) {
 			change.commands = putLast(change.commands, commands, e.Command.ID, *e.Command)
 		case e.Device != nil:
 			change.devices = putLast(change.devices, devices, e.Device.ID, *e.Device)
+		case e.Correction != nil:
+			change.corrections = append(change.corrections, *e.Correction)
 		}
 	}
 	return change
