@@ -26,6 +26,7 @@ import (
 	"time"
 
 	"github.com/iot-smart-meter/smartmeter"
+	"github.com/iot-smart-meter/smartmeter/internal/ledger"
 	"github.com/iot-smart-meter/smartmeter/internal/wire"
 )
 
@@ -81,6 +82,15 @@ type Store interface {
 	Devices(ctx context.Context) ([]smartmeter.Device, error)
 	// Commands returns a device's newest commands, newest first.
 	Commands(ctx context.Context, device smartmeter.DeviceID, limit int) ([]smartmeter.Command, error)
+	// EnergySums yields the energy of a channel's days in a range by quarter hour,
+	// with all corrections, oldest first and each valid until the next.
+	EnergySums(ctx context.Context, node smartmeter.NodeID, channel uint8, r ledger.Range) iter.Seq2[*ledger.Sums, error]
+	// EnergyDays returns the ledger of those days, with its findings.
+	EnergyDays(ctx context.Context, node smartmeter.NodeID, channel uint8, r ledger.Range) ([]ledger.Day, error)
+	// Corrections returns the journal in the order in which it was made, and
+	// PutCorrection enters a decision for good.
+	Corrections(ctx context.Context) ([]smartmeter.Correction, error)
+	PutCorrection(c smartmeter.Correction) error
 	// EraseDevice forgets d and all its readings and commands, for good.
 	EraseDevice(ctx context.Context, d smartmeter.Device) error
 	// Check says what is wrong with the disk, nil if nothing is.
@@ -137,6 +147,8 @@ type Hub struct {
 
 	began time.Time // for the monotonic clock
 	clock Clock
+
+	correcting sync.Mutex // held while an entry is made for the journal of energy
 
 	mu      sync.Mutex // guards the live picture: everything below
 	nodes   map[smartmeter.NodeID]*node

@@ -1,0 +1,216 @@
+package hub
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/iot-smart-meter/smartmeter"
+	"github.com/iot-smart-meter/smartmeter/internal/ledger"
+)
+
+// EnergyQuery asks what devices used.
+type EnergyQuery struct {
+	// Devices are those that are asked for; empty for all.
+	Devices []smartmeter.DeviceID
+	// From <= t < To, taken down to quarter hours.
+	From, To smartmeter.Instant
+	Step     ledger.Step
+	// Zone is whose clock and calendar the buckets keep; must not be nil.
+	Zone *time.Location
+}
+
+// EnergyAnswer is what devices used, in the same buckets for all.
+type EnergyAnswer struct {
+	// Devices are those that were asked for, by room and name.
+	Devices []DeviceEnergy
+	// Rooms and House are there if all devices were asked for.
+	Rooms []RoomEnergy
+	// House is the energy of the devices without a parent.
+	House []smartmeter.EnergyBucket
+}
+
+// DeviceEnergy is what one device used.
+type DeviceEnergy struct {
+	Device  smartmeter.Device
+	Buckets []smartmeter.EnergyBucket
+	// Unmetered is what the device measured and none of its children did; nil if
+	// it has none, or not all devices were asked for.
+	Unmetered []ledger.Rest
+}
+
+// RoomEnergy is what the devices of a room used, without those whose parent is in
+// the room, too.
+type RoomEnergy struct {
+	Room    string
+	Buckets []smartmeter.EnergyBucket
+}
+
+// maxEnergyBuckets bounds an answer, over all devices.
+const maxEnergyBuckets = 100_000
+
+// Energy returns what devices used, in whole Wh that add up: hours to days, and
+// children with the unmetered rest to their parent.
+func (h *Hub) Energy(ctx context.Context, q EnergyQuery) (EnergyAnswer, error) {
+	devices, err := h.asked(q.Devices)
+	if err != nil {
+		return EnergyAnswer{}, err
+	}
+	if !dated(q.From) || !dated(q.To) {
+		return EnergyAnswer{}, smartmeter.NewError(smartmeter.Invalid, "query.from", "from and to must be between the years 2000 and 2200")
+	}
+	bindings, err := h.bindings(ctx)
+	if err != nil {
+		return EnergyAnswer{}, err
+	}
+	var answer EnergyAnswer
+	buckets := 0
+	for _, d := range devices {
+		of, err := h.deviceEnergy(ctx, d.ID, bindings, q)
+		if err != nil {
+			return EnergyAnswer{}, err
+		}
+		if buckets += len(of); buckets > maxEnergyBuckets {
+			return EnergyAnswer{}, smartmeter.NewError(smartmeter.Invalid, "query.step", "gives more than 100000 buckets for these devices; choose a longer step, a shorter time or fewer devices")
+		}
+		answer.Devices = append(answer.Devices, DeviceEnergy{Device: d, Buckets: of})
+	}
+	if len(q.Devices) == 0 {
+		err = answer.addTotals(q)
+	}
+	return answer, err
+}
+
+// The years 2000 to 2199: no person means another.
+const (
+	firstDated smartmeter.Instant = 946_684_800_000
+	lastDated  smartmeter.Instant = 7_258_118_399_999
+)
+
+func dated(t smartmeter.Instant) bool { return firstDated <= t && t <= lastDated }
+
+// asked returns the devices of these ids, by room and name; all if there are none.
+func (h *Hub) asked(ids []smartmeter.DeviceID) ([]smartmeter.Device, error) {
+	var devices []smartmeter.Device
+	for _, s := range h.Devices() {
+		if len(ids) == 0 || slices.Contains(ids, s.ID) {
+			devices = append(devices, s.Device)
+		}
+	}
+	for _, id := range ids {
+		if _, err := h.Device(id); err != nil {
+			return nil, err
+		}
+	}
+	return devices, nil
+}
+
+// bindings returns which channel measured which device when. Every device began
+// with the channel that it is bound to.
+func (h *Hub) bindings(ctx context.Context) ([]ledger.Binding, error) {
+	journal, err := h.store.Corrections(ctx)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	var first []ledger.Binding
+	for _, s := range h.Devices() {
+		first = append(first, ledger.Binding{Device: s.ID, Node: s.Node, Channel: s.Channel})
+	}
+	return ledger.Bindings(first, journal), nil
+}
+
+// deviceEnergy adds up what a device's channels counted while they were its own.
+func (h *Hub) deviceEnergy(ctx context.Context, id smartmeter.DeviceID, bindings []ledger.Binding, q EnergyQuery) ([]smartmeter.EnergyBucket, error) {
+	sum, err := ledger.NewComposer(q.From, q.To, q.Step, q.Zone)
+	if err != nil {
+		return nil, inQuery(err)
+	}
+	for _, b := range bindings {
+		from, to := max(q.From, b.From), min(q.To, b.To)
+		if b.Device != id || from >= to {
+			continue
+		}
+		days := ledger.Range{First: ledger.DayOf(from), Last: ledger.DayOf(to - 1)}
+		for sums, err := range h.store.EnergySums(ctx, b.Node, b.Channel, days) {
+			if err != nil {
+				return nil, unavailable(err)
+			}
+			sum.AddBetween(sums, from, to)
+		}
+	}
+	return sum.Buckets(), nil
+}
+
+// inQuery puts the field of an error in the words of a query.
+func inQuery(err error) error {
+	if known, ok := errors.AsType[*smartmeter.Error](err); ok {
+		return smartmeter.NewError(known.Code, "query."+known.Field, known.Message)
+	}
+	return err
+}
+
+// addTotals adds the rests, the rooms and the house to an answer of all devices.
+func (a *EnergyAnswer) addTotals(q EnergyQuery) error {
+	empty, err := ledger.NewComposer(q.From, q.To, q.Step, q.Zone)
+	if err != nil {
+		return inQuery(err)
+	}
+	a.House = empty.Buckets()
+	for i := range a.House {
+		a.House[i].Missing = 0
+	}
+	nothing := slices.Clone(a.House)
+	room := make(map[smartmeter.DeviceID]string)
+	children := make(map[smartmeter.DeviceID][]*DeviceEnergy)
+	for i := range a.Devices {
+		d := &a.Devices[i]
+		room[d.Device.ID] = d.Device.Room
+		children[d.Device.Parent] = append(children[d.Device.Parent], d)
+	}
+	for i := range a.Devices {
+		d := &a.Devices[i]
+		parents, known := room[d.Device.Parent]
+		if !known {
+			add(a.House, d.Buckets)
+		}
+		if d.Device.Room != "" && (!known || parents != d.Device.Room) {
+			add(a.room(d.Device.Room, nothing), d.Buckets)
+		}
+		if own := children[d.Device.ID]; len(own) > 0 {
+			d.Unmetered = unmetered(d, own)
+		}
+	}
+	return nil
+}
+
+// room returns a room's sums, with nothing in them at first. Devices come by
+// room.
+func (a *EnergyAnswer) room(name string, nothing []smartmeter.EnergyBucket) []smartmeter.EnergyBucket {
+	if n := len(a.Rooms); n == 0 || a.Rooms[n-1].Room != name {
+		a.Rooms = append(a.Rooms, RoomEnergy{Room: name, Buckets: slices.Clone(nothing)})
+	}
+	return a.Rooms[len(a.Rooms)-1].Buckets
+}
+
+// add adds a device's buckets to a sum, of which as much is missing as of the
+// device of which most is.
+func add(sum, more []smartmeter.EnergyBucket) {
+	for i := range sum {
+		sum[i].Energy += more[i].Energy
+		sum[i].Quality |= more[i].Quality
+		sum[i].Missing = max(sum[i].Missing, more[i].Missing)
+	}
+}
+
+func unmetered(parent *DeviceEnergy, children []*DeviceEnergy) []ledger.Rest {
+	rests := make([]ledger.Rest, len(parent.Buckets))
+	flows := make([]ledger.Flow, len(children))
+	for i := range rests {
+		for k, child := range children {
+			flows[k] = ledger.Flow{Import: child.Buckets[i]}
+		}
+		rests[i] = ledger.Unmetered(ledger.Flow{Import: parent.Buckets[i]}, flows...)
+	}
+	return rests
+}
