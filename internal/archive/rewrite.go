@@ -26,6 +26,14 @@ import (
 // Sectors that the disk cannot read are an error, because another day it may.
 // The function may call Read and Append, and no other method.
 func (a *Archive) Rewrite(ctx context.Context, m Month, each func(Frame) (keep []byte, ok bool, err error)) (map[Place]Place, error) {
+	return a.Recast(ctx, m, func(f Frame) (Kind, []byte, bool, error) {
+		keep, ok, err := each(f)
+		return f.Kind, keep, ok, err
+	})
+}
+
+// Recast is Rewrite with frames that may become some of another kind.
+func (a *Archive) Recast(ctx context.Context, m Month, each func(Frame) (kind Kind, keep []byte, ok bool, err error)) (map[Place]Place, error) {
 	if err := a.takeTurn(ctx); err != nil {
 		return nil, err
 	}
@@ -62,7 +70,7 @@ type rewriting struct {
 }
 
 // write makes the new file, durable, under a name that does not count.
-func (r *rewriting) write(ctx context.Context, old *month, each func(Frame) ([]byte, bool, error)) (err error) {
+func (r *rewriting) write(ctx context.Context, old *month, each func(Frame) (Kind, []byte, bool, error)) (err error) {
 	number, err := old.nextNumber()
 	if err != nil {
 		return err
@@ -86,18 +94,18 @@ func (r *rewriting) write(ctx context.Context, old *month, each func(Frame) ([]b
 }
 
 // fill writes the header and what is kept of the old parts.
-func (r *rewriting) fill(ctx context.Context, old *month, each func(Frame) ([]byte, bool, error)) error {
+func (r *rewriting) fill(ctx context.Context, old *month, each func(Frame) (Kind, []byte, bool, error)) error {
 	if _, err := r.f.WriteAt(r.part.appendTo(nil), 0); err != nil {
 		return err
 	}
 	for _, p := range old.parts {
 		var report Report
 		err := r.a.walk(ctx, p, Mark{}, &report, func(f Frame) error {
-			keep, ok, err := each(f)
+			kind, keep, ok, err := each(f)
 			if err != nil || !ok {
 				return err
 			}
-			return r.add(f, keep)
+			return r.add(f.Place, kind, keep)
 		})
 		if err != nil {
 			return err
@@ -113,12 +121,12 @@ func (r *rewriting) fill(ctx context.Context, old *month, each func(Frame) ([]by
 }
 
 // add takes a frame into the batch.
-func (r *rewriting) add(f Frame, payload []byte) error {
+func (r *rewriting) add(from Place, kind Kind, payload []byte) error {
 	if len(payload) > MaxPayload {
 		return ErrTooLarge
 	}
-	r.batch = append(r.batch, &entry{kind: f.Kind, payload: bytes.Clone(payload)})
-	r.from = append(r.from, f.Place)
+	r.batch = append(r.batch, &entry{kind: kind, payload: bytes.Clone(payload)})
+	r.from = append(r.from, from)
 	if r.size += frameBytes + len(payload); r.size < windowBytes {
 		return nil
 	}

@@ -117,6 +117,9 @@ func without(f archive.Frame, d smartmeter.Device, uids map[chunk.ID]bool) (payl
 	case frameChunk:
 		h, err := chunk.ReadHeader(f.Payload)
 		return f.Payload, err != nil || !uids[h.Channel], nil // what cannot be read says nothing
+	case frameSums:
+		t, err := decodeThinned(f.Payload)
+		return f.Payload, err != nil || !uids[t.channel], nil
 	case frameJournal:
 		var kept bytes.Buffer
 		for line := range bytes.Lines(f.Payload) {

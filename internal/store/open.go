@@ -203,13 +203,15 @@ func (a *adoption) take(ctx context.Context, f archive.Frame) error {
 	switch f.Kind {
 	case frameChunk:
 		err = a.takeChunk(f)
+	case frameSums:
+		err = a.takeThinned(f.Payload)
 	case frameJournal:
 		err = a.takeJournal(f.Payload)
 	}
 	if err != nil {
 		a.store.log.Error("a part of the monthly files cannot be used", "place", f.Place.String(), "err", err)
 	}
-	if len(a.change.chunks) < 500 {
+	if len(a.change.sums) < 500 {
 		return nil
 	}
 	return a.flush(ctx, nil)

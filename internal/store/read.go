@@ -51,11 +51,12 @@ func (s *Store) Buckets(ctx context.Context, node smartmeter.NodeID, ch uint8, w
 			yield(smartmeter.Bucket{}, err)
 			return
 		}
-		sums, err := s.sums(ctx, days, width)
+		sums, err := s.sums(ctx, channelID{node, ch}, from, to, width)
 		if err != nil {
 			yield(smartmeter.Bucket{}, err)
 			return
 		}
+		days = s.withThinned(days, channelID{node, ch}, sums)
 		a := adder{store: s, want: want, from: from, to: to, width: width, sums: sums}
 		for _, day := range days {
 			buckets, err := a.add(ctx, day)
@@ -79,6 +80,7 @@ type aDay struct {
 	day     chunk.Day
 	sealed  []chunkRow // newest version first
 	open    openPart
+	thinned bool // only its sums are left
 }
 
 // days returns the days with readings between two instants, oldest first. What
@@ -182,13 +184,18 @@ func (s *Store) readSealed(ctx context.Context, c *channel, day chunk.Day, dec *
 	return known, nil, nil
 }
 
-// sums returns the packed sums of the days, where they answer.
-func (s *Store) sums(ctx context.Context, days []aDay, width smartmeter.Millis) (map[chunk.Day][]byte, error) {
+// sums returns the packed sums of the days between two instants, where they
+// answer.
+func (s *Store) sums(ctx context.Context, id channelID, from, to smartmeter.Instant, width smartmeter.Millis) (map[chunk.Day][]byte, error) {
+	s.mu.Lock()
+	c := s.channels[id]
+	s.mu.Unlock()
 	sums := make(map[chunk.Day][]byte)
-	if len(days) < 2 || width%rollup.Quarter != 0 {
+	if c == nil || from >= to || width%rollup.Quarter != 0 {
 		return sums, nil
 	}
-	for row, err := range s.index.sums(ctx, days[0].channel.key, days[0].day, days[len(days)-1].day+1) {
+	first, end := chunk.DayOf(max(from, 0)), chunk.DayOf(min(to, lastInstant)-1)+1
+	for row, err := range s.index.sums(ctx, c.key, first, end) {
 		if err != nil {
 			return nil, err
 		}
@@ -214,6 +221,9 @@ type adder struct {
 // add returns a day's buckets, valid until the next call.
 func (a *adder) add(ctx context.Context, day aDay) ([]smartmeter.Bucket, error) {
 	packed, known := a.sums[day.day]
+	if day.thinned {
+		return a.addThinned(packed)
+	}
 	begin := day.day.Midnight()
 	whole := a.from <= begin && begin+smartmeter.Instant(rollup.Day) <= a.to
 	if known && whole && day.open.channel == nil {

@@ -20,6 +20,7 @@ import (
 const (
 	frameChunk   archive.Kind = 1
 	frameJournal archive.Kind = 2 // entries, one to a line
+	frameSums    archive.Kind = 8 // what is left of a chunk, see thin.go
 )
 
 const (
@@ -173,6 +174,11 @@ func (s *Store) sealDay(ctx context.Context, p openPart) error {
 	known, readings, err := s.readSealed(ctx, p.channel, p.day, &s.sealer.decoder)
 	if err != nil {
 		return err
+	}
+	if known.version == 0 {
+		if thinned, err := s.isThinned(ctx, p.channel, p.day); thinned || err != nil {
+			return s.tooLate(p, err)
+		}
 	}
 	if readings, err = p.appendTo(readings, &s.sealer.decoder); err != nil {
 		return err
