@@ -21,6 +21,12 @@ type EnergyQuery struct {
 	Zone *time.Location
 }
 
+// EnergySteps are the steps by the names that people use.
+var EnergySteps = map[string]ledger.Step{
+	"15m": ledger.StepQuarter, "1h": ledger.StepHour, "1d": ledger.StepDay,
+	"1w": ledger.StepWeek, "1mo": ledger.StepMonth, "whole": ledger.StepWhole,
+}
+
 // EnergyAnswer is what devices used, in the same buckets for all.
 type EnergyAnswer struct {
 	// Devices are those that were asked for, by room and name.

@@ -1,0 +1,192 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/iot-smart-meter/smartmeter"
+	"github.com/iot-smart-meter/smartmeter/internal/hub"
+)
+
+// EnergyRange is the time and the buckets of a question about energy. It is
+// exported because huma fills in embedded structs only when they are.
+type EnergyRange struct {
+	From string `query:"from" doc:"first instant, included, taken down to a quarter hour: RFC 3339, or a date of the zone; the beginning of today if absent" example:"2026-11-01"`
+	To   string `query:"to" doc:"last instant, excluded, as from; the end of this quarter hour if absent" example:"2026-12-01"`
+	Step string `query:"step" enum:"15m,1h,1d,1w,1mo,whole" default:"whole" doc:"width of the buckets, by the zone's clock and calendar; weeks begin on Monday; whole: one for all"`
+	Zone string `query:"tz" maxLength:"64" doc:"IANA time zone; the hub's own if absent" example:"Europe/Berlin"`
+}
+
+const quarter = 15 * time.Minute
+
+// query reads the range; now is when it is asked.
+func (in *EnergyRange) query(now time.Time) (hub.EnergyQuery, error) {
+	q := hub.EnergyQuery{Step: hub.EnergySteps[in.Step], Zone: time.Local}
+	var err error
+	if in.Zone != "" {
+		if q.Zone, err = time.LoadLocation(in.Zone); err != nil || in.Zone == "Local" {
+			return q, smartmeter.NewError(smartmeter.Invalid, "query.tz", "is no time zone; name one as the IANA does, like Europe/Berlin")
+		}
+	}
+	year, month, day := now.In(q.Zone).Date()
+	from, to := time.Date(year, month, day, 0, 0, 0, 0, q.Zone), now.Truncate(quarter).Add(quarter)
+	if from, err = instant("query.from", in.From, q.Zone, from); err != nil {
+		return q, err
+	}
+	if to, err = instant("query.to", in.To, q.Zone, to); err != nil {
+		return q, err
+	}
+	q.From, q.To = smartmeter.InstantOf(from), smartmeter.InstantOf(to)
+	return q, nil
+}
+
+// instant reads a time or a date; absent is what nothing means.
+func instant(field, s string, zone *time.Location, absent time.Time) (time.Time, error) {
+	if s == "" {
+		return absent, nil
+	}
+	if t, err := time.Parse(time.RFC3339, s); err == nil {
+		return t, nil
+	}
+	t, err := time.ParseInLocation(time.DateOnly, s, zone)
+	if err != nil {
+		return t, smartmeter.NewError(smartmeter.Invalid, field, "must be a time like 2026-11-01T08:00:00+01:00 or a date like 2026-11-01")
+	}
+	return t, nil
+}
+
+type energyRequest struct {
+	EnergyRange
+	Device []string `query:"device,explode" maxItems:"1000" doc:"ids of devices, the parameter once for each; all devices, rooms and the house if absent"`
+}
+
+type energyAnswer struct {
+	From    time.Time      `json:"from"`
+	To      time.Time      `json:"to"`
+	Step    string         `json:"step"`
+	Zone    string         `json:"tz" doc:"Local is the hub's own"`
+	Devices []deviceEnergy `json:"devices"`
+	Rooms   []roomEnergy   `json:"rooms,omitempty" doc:"the devices of a room, without those whose parent is in it; if all devices were asked for"`
+	House   *EnergySum     `json:"house,omitempty" doc:"the devices without a parent; if all devices were asked for"`
+}
+
+// EnergySum is energy in buckets. It is exported as DevicePath is.
+type EnergySum struct {
+	Wh      int64          `json:"wh" doc:"sum of the buckets"`
+	Buckets []energyBucket `json:"buckets"`
+}
+
+type deviceEnergy struct {
+	ID     string `json:"id"`
+	Name   string `json:"name"`
+	Room   string `json:"room"`
+	Parent string `json:"parent"`
+	EnergySum
+	Unmetered []unmetered `json:"unmetered,omitempty" doc:"what the device measured and none of its children did"`
+}
+
+type roomEnergy struct {
+	Room string `json:"room"`
+	EnergySum
+}
+
+type energyBucket struct {
+	From    time.Time `json:"from"`
+	To      time.Time `json:"to"`
+	Wh      int64     `json:"wh"`
+	Quality string    `json:"quality" enum:"measured,interpolated,reset-boundary,corrected,quarantined,absent" doc:"the worst of all that contributed; absent: nothing is known, which is not 0 Wh"`
+	Missing int64     `json:"missing_s" doc:"for how many seconds nothing is known"`
+}
+
+type unmetered struct {
+	From     time.Time `json:"from"`
+	To       time.Time `json:"to"`
+	Wh       int64     `json:"wh" doc:"below 0 where meters disagree"`
+	Within   int64     `json:"within_wh" doc:"how far wh may be from the truth if all meters keep their class"`
+	Quality  string    `json:"quality"`
+	Complete bool      `json:"complete" doc:"nothing is missing of the device or its children"`
+}
+
+func (a *api) energy(ctx context.Context, in *energyRequest) (*body[energyAnswer], error) {
+	q, err := in.query(time.Now())
+	if err != nil {
+		return nil, a.fail(err)
+	}
+	for _, id := range in.Device {
+		q.Devices = append(q.Devices, smartmeter.DeviceID(id))
+	}
+	used, err := a.hub.Energy(ctx, q)
+	if err != nil {
+		return nil, a.fail(err)
+	}
+	return &body[energyAnswer]{showEnergy(used, q, in.Step)}, nil
+}
+
+type deviceEnergyRequest struct {
+	DevicePath
+	EnergyRange
+}
+
+func (a *api) deviceEnergy(ctx context.Context, in *deviceEnergyRequest) (*body[EnergySum], error) {
+	q, err := in.query(time.Now())
+	if err != nil {
+		return nil, a.fail(err)
+	}
+	q.Devices = []smartmeter.DeviceID{smartmeter.DeviceID(in.ID)}
+	used, err := a.hub.Energy(ctx, q)
+	if err != nil {
+		return nil, a.fail(err)
+	}
+	return &body[EnergySum]{showSum(used.Devices[0].Buckets, q.Zone)}, nil
+}
+
+func showEnergy(used hub.EnergyAnswer, q hub.EnergyQuery, step string) energyAnswer {
+	answer := energyAnswer{From: inZone(q.From, q.Zone), To: inZone(q.To, q.Zone), Step: step, Zone: q.Zone.String(), Devices: []deviceEnergy{}}
+	for _, d := range used.Devices {
+		shown := deviceEnergy{
+			ID: string(d.Device.ID), Name: d.Device.Name, Room: d.Device.Room, Parent: string(d.Device.Parent),
+			EnergySum: showSum(d.Buckets, q.Zone),
+		}
+		for _, r := range d.Unmetered {
+			shown.Unmetered = append(shown.Unmetered, unmetered{
+				From: inZone(r.From, q.Zone), To: inZone(r.To, q.Zone), Wh: int64(r.Energy), Within: int64(r.Within),
+				Quality: r.Quality.String(), Complete: r.Complete,
+			})
+		}
+		answer.Devices = append(answer.Devices, shown)
+	}
+	for _, r := range used.Rooms {
+		answer.Rooms = append(answer.Rooms, roomEnergy{r.Room, showSum(r.Buckets, q.Zone)})
+	}
+	if used.House != nil {
+		house := showSum(used.House, q.Zone)
+		answer.House = &house
+	}
+	return answer
+}
+
+func showSum(buckets []smartmeter.EnergyBucket, zone *time.Location) EnergySum {
+	sum := EnergySum{Buckets: make([]energyBucket, 0, len(buckets))}
+	for _, b := range buckets {
+		sum.Wh += int64(b.Energy)
+		sum.Buckets = append(sum.Buckets, energyBucket{
+			From: inZone(b.From, zone), To: inZone(b.To, zone), Wh: int64(b.Energy),
+			Quality: b.Quality.String(), Missing: int64(b.Missing / 1000),
+		})
+	}
+	return sum
+}
+
+func inZone(i smartmeter.Instant, zone *time.Location) time.Time { return i.Time().In(zone) }
+
+// registerEnergy adds the routes of energy and its corrections.
+func (a *api) registerEnergy(h huma.API, get func(path, id, summary string) huma.Operation, change func(method, path, id, summary string, more ...int) huma.Operation) {
+	huma.Register(h, get("/api/v1/energy", "get-energy", "What devices, rooms and the house used"), a.energy)
+	huma.Register(h, get("/api/v1/devices/{id}/energy", "get-device-energy", "What one device used"), a.deviceEnergy)
+	huma.Register(h, get("/api/v1/devices/{id}/energy/findings", "list-findings", "What was found about a device's counters"), a.listFindings)
+	huma.Register(h, get("/api/v1/corrections", "list-corrections", "The journal of what people decided about energy"), a.listCorrections)
+	huma.Register(h, change(http.MethodPost, "/api/v1/corrections", "add-correction", "Accept, discard or set energy, tell of a reset or another meter, or undo that"), a.addCorrection)
+	huma.Register(h, change(http.MethodDelete, "/api/v1/corrections/{id}", "undo-correction", "Take a correction back; it stays in the journal"), a.undoCorrection)
+}
