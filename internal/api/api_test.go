@@ -420,6 +420,12 @@ func TestOpenAPIDescribesEveryRoute(t *testing.T) {
 		"/api/v1/devices/{id}/relay":    {"put"},
 		"/api/v1/devices/{id}/commands": {"get"},
 		"/api/v1/refused":               {"get"},
+		"/api/v1/energy":                {"get"},
+		"/api/v1/devices/{id}/energy":   {"get"},
+		"/api/v1/corrections":           {"get", "post"},
+		"/api/v1/corrections/{id}":      {"delete"},
+
+		"/api/v1/devices/{id}/energy/findings": {"get"},
 		"/api/v1/events":                {"get"},
 	} {
 		for _, method := range methods {
