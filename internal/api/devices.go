@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/iot-smart-meter/smartmeter"
@@ -68,8 +69,10 @@ func (a *api) eraseDevice(ctx context.Context, in *DevicePath) (*struct{}, error
 type switchRequest struct {
 	DevicePath
 	Body struct {
-		On   bool   `json:"on"`
-		Wait string `json:"wait,omitempty" default:"3s" doc:"how long to wait for the node's word, at most 30s" example:"3s"`
+		On    bool   `json:"on"`
+		For   string `json:"for,omitempty" doc:"how long an ON lasts: its node ends it, without hub or network; 1s to 168h" example:"30m"`
+		Lease string `json:"lease,omitempty" doc:"how long an ON outlives the hub or the network: the hub renews it until something else is asked, and without that the node ends the ON; 2m to 24h" example:"5m"`
+		Wait  string `json:"wait,omitempty" default:"3s" doc:"how long to wait for the node's word, at most 30s" example:"3s"`
 	}
 }
 
@@ -80,13 +83,43 @@ type switchReply struct {
 
 const maxWait = 30 * time.Second
 
-func (a *api) switchRelay(ctx context.Context, in *switchRequest) (*body[switchReply], error) {
-	wait, err := time.ParseDuration(in.Body.Wait)
-	if err != nil || wait < 0 || wait > maxWait {
-		return nil, a.fail(smartmeter.NewError(smartmeter.Invalid, "body.wait", "must be a duration from 0s to 30s, like 3s"))
+// request reads the durations. Which of them make sense, the hub knows.
+func (in *switchRequest) request() (hub.SwitchRequest, error) {
+	req := hub.SwitchRequest{Device: smartmeter.DeviceID(in.ID), On: in.Body.On, Cause: smartmeter.CauseAPI}
+	var err error
+	if req.Wait, err = time.ParseDuration(in.Body.Wait); err != nil || req.Wait < 0 || req.Wait > maxWait {
+		return req, smartmeter.NewError(smartmeter.Invalid, "body.wait", "must be a duration from 0s to 30s, like 3s")
 	}
-	id := smartmeter.DeviceID(in.ID)
-	cmd, err := a.hub.Switch(ctx, hub.SwitchRequest{Device: id, On: in.Body.On, Cause: smartmeter.CauseAPI, Wait: wait})
+	if req.For, err = positive(in.Body.For); err != nil {
+		return req, smartmeter.NewError(smartmeter.Invalid, "body.for", "must be a duration from 1s to 168h, like 30m")
+	}
+	if req.Lease, err = positive(in.Body.Lease); err != nil {
+		return req, smartmeter.NewError(smartmeter.Invalid, "body.lease", "must be a duration from 2m to 24h, like 5m")
+	}
+	return req, nil
+}
+
+var errNotPositive = errors.New("not a positive duration")
+
+// positive reads a duration above 0, or "" as 0.
+func positive(s string) (time.Duration, error) {
+	if s == "" {
+		return 0, nil
+	}
+	d, err := time.ParseDuration(s)
+	if err == nil && d <= 0 {
+		err = errNotPositive
+	}
+	return d, err
+}
+
+func (a *api) switchRelay(ctx context.Context, in *switchRequest) (*body[switchReply], error) {
+	req, err := in.request()
+	if err != nil {
+		return nil, a.fail(err)
+	}
+	id := req.Device
+	cmd, err := a.hub.Switch(ctx, req)
 	state := smartmeter.RelayUnknown
 	if s, err := a.hub.Device(id); err == nil {
 		state = s.Relay.State

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/iot-smart-meter/smartmeter"
@@ -16,6 +17,8 @@ import (
 type Switch struct {
 	Hub
 	Wait   time.Duration `default:"3s" help:"How long to wait for the node's answer, 30s at most."`
+	For    time.Duration `help:"How long an ON lasts: its node switches off then, without the hub. Like 30m; 168h at most."`
+	Lease  time.Duration `help:"How long an ON outlives the hub, or the network to it. Like 5m; 2m to 24h."`
 	Device string        `arg:"" help:"The device's id, or its name if no other has it."`
 	To     string        `arg:"" name:"on|off" enum:"on,off" help:"Where its relay shall stand."`
 }
@@ -27,6 +30,12 @@ Nothing is called done before the node has said so.
 
     $ smartmeter switch fridge on
     Fridge is on (confirmed by the node)
+    $ smartmeter switch heater on --for 30m
+    Heater is on for 30m (confirmed by the node)
+
+With --for, the node switches off by itself when the time is over. With --lease,
+it does when it has not heard from the hub for so long. Both need a node that
+announces leases, as ` + "`smartmeter node`" + ` does.
 
 ` + exitHelp
 }
@@ -59,9 +68,34 @@ func (s *Switch) Run(env *Env) error {
 // request is the body of the PUT.
 func (s *Switch) request() ([]byte, error) {
 	return json.Marshal(struct {
-		On   bool   `json:"on"`
-		Wait string `json:"wait"`
-	}{s.To == "on", s.Wait.String()})
+		On    bool   `json:"on"`
+		For   string `json:"for,omitempty"`
+		Lease string `json:"lease,omitempty"`
+		Wait  string `json:"wait"`
+	}{s.To == "on", given(s.For), given(s.Lease), s.Wait.String()})
+}
+
+// given returns a duration as the API takes it, "" for none.
+func given(d time.Duration) string {
+	if d == 0 {
+		return ""
+	}
+	return d.String()
+}
+
+// lasts adds how long an ON lasts, if it has an end.
+func (s *Switch) lasts() string {
+	if s.For == 0 {
+		return ""
+	}
+	text := s.For.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return " for " + text
 }
 
 // report tells what became of the request, from the hub's answer and the error
@@ -82,7 +116,7 @@ func (s *Switch) report(env *Env, d *device, a answer, err error) error {
 	if s.JSON {
 		return nil
 	}
-	_, err = fmt.Fprintf(env.Stdout, "%s is %s (confirmed by the node%s)\n", name, now.State, wattsWords(now.Command.Watts))
+	_, err = fmt.Fprintf(env.Stdout, "%s is %s%s (confirmed by the node%s)\n", name, now.State, s.lasts(), wattsWords(now.Command.Watts))
 	return err
 }
 

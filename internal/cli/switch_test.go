@@ -48,6 +48,11 @@ func TestSwitch(t *testing.T) {
 			[]string{"fridge", "off"},
 			result{Stdout: "Fridge is off (confirmed by the node)\n"},
 		},
+		"on for a while": {
+			settled("on", "agrees"),
+			[]string{"fridge", "on", "--for=2h"},
+			result{Stdout: "Fridge is on for 2h (confirmed by the node, and the measured power agrees)\n"},
+		},
 		"the watts agree": {
 			settled("on", "agrees"),
 			[]string{"Fridge", "on"},
@@ -155,9 +160,11 @@ func TestSwitchAsksTheRightDevice(t *testing.T) {
 	}})
 	s.run(t, "switch", "plug-1:1", "on", flag)
 	s.run(t, "switch", "WÄRMEPUMPE", "off", "--wait=1500ms", flag)
+	s.run(t, "switch", "WÄRMEPUMPE", "on", "--for=90m", "--lease=5m", flag)
 	want := []request{
 		{"plug-1:1", "application/json", `{"on":true,"wait":"3s"}`},
 		{"sim-heater", "application/json", `{"on":false,"wait":"1.5s"}`},
+		{"sim-heater", "application/json", `{"on":true,"for":"1h30m0s","lease":"5m0s","wait":"3s"}`},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

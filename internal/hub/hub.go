@@ -148,6 +148,10 @@ type Hub struct {
 	began time.Time // for the monotonic clock
 	clock Clock
 
+	// sending is held while it is decided what a relay is told and until the
+	// broker has it, so that nodes hear commands and renewals in that order.
+	sending sync.Mutex
+
 	correcting sync.Mutex // held while an entry is made for the journal of energy
 
 	mu      sync.Mutex // guards the live picture: everything below
@@ -253,6 +257,7 @@ func (h *Hub) Run(ctx context.Context) error {
 		case now := <-tick.C:
 			h.noticeTime()
 			h.noticeSilence(now)
+			h.renewLeases(now)
 			h.acknowledge()
 			h.makeRoom(ctx)
 		}

@@ -24,6 +24,7 @@ type node struct {
 	requests    uint64              // how many commands were asked for
 	pending     map[string]*pending // commands without an answer, by id
 	lastCommand *smartmeter.Command
+	lease       lease // of the ON that the node acknowledged last
 }
 
 // channel is the live picture of one metering input and its device.

@@ -21,6 +21,13 @@ type SwitchRequest struct {
 	// Schedules and rules must not wait: they would block the very message
 	// they wait for.
 	Wait time.Duration
+	// For is how long an ON lasts: its node ends it, without hub or network.
+	// 0 is without end.
+	For time.Duration
+	// Lease is how long an ON outlives the hub, or the network between them:
+	// the hub renews it in good time, and without that the node ends the ON.
+	// 0 is without a lease.
+	Lease time.Duration
 }
 
 // pending is a command that the node has not answered yet.
@@ -28,6 +35,7 @@ type pending struct {
 	command  smartmeter.Command
 	number   uint64 // in the order of the requests to this node
 	text     bool   // the fielded form: answered by relay/state alone
+	lease    lease  // what an ON is granted
 	message  smartmeter.Message
 	sent     bool          // it is or will be at the broker: an answer may be for it
 	waits    bool          // it is in line behind another, see turn.go
@@ -40,7 +48,13 @@ type pending struct {
 // stands. The error is nil when the node acknowledged it, Conflict when it
 // refused or cannot be asked, NoAnswer when Wait ended first: the command is
 // then still on its way, and its end is told as an event.
+//
+// For and Lease need a node that announces leases, and no device that must stay
+// on: Conflict otherwise, and Invalid for a length out of bounds.
 func (h *Hub) Switch(ctx context.Context, req SwitchRequest) (smartmeter.Command, error) {
+	if err := req.checkEnd(); err != nil {
+		return smartmeter.Command{}, err
+	}
 	p, err := h.request(req)
 	if err != nil {
 		return smartmeter.Command{}, err
@@ -49,17 +63,28 @@ func (h *Hub) Switch(ctx context.Context, req SwitchRequest) (smartmeter.Command
 	if err := h.store.Sync(ctx); err != nil {
 		return h.fail(p, "it could not be recorded", err)
 	}
+	if failed, err := h.send(ctx, p); err != nil {
+		return failed, err
+	}
+	return h.await(ctx, p, req.Wait)
+}
+
+// send hands a command to the broker, unless it has to wait for its turn.
+func (h *Hub) send(ctx context.Context, p *pending) (failed smartmeter.Command, err error) {
+	h.sending.Lock()
+	defer h.sending.Unlock()
 	now, err := h.beginSending(ctx, p)
 	if err != nil {
 		return h.fail(p, "it was not sent", err)
 	}
-	if now {
-		if err := h.bus.Publish(p.message); err != nil {
-			return h.fail(p, notTaken, err)
-		}
-		h.noteSent(p)
+	if !now {
+		return failed, nil
 	}
-	return h.await(ctx, p, req.Wait)
+	if err := h.bus.Publish(p.message); err != nil {
+		return h.fail(p, notTaken, err)
+	}
+	h.noteSent(p)
+	return failed, nil
 }
 
 const notTaken = "the broker did not take it"
@@ -83,12 +108,16 @@ func (h *Hub) request(req SwitchRequest) (*pending, error) {
 		return nil, err
 	}
 	now := time.Now()
-	order, err := c.order(req.On, h.at(now))
+	order, granted, err := c.order(req, h.at(now))
 	if err != nil {
 		return nil, err
 	}
+	if !req.On {
+		c.node.lease = lease{} // whatever becomes of this command
+	}
 	c.node.requests++
 	p := &pending{
+		lease:    granted,
 		number:   c.node.requests,
 		text:     order.Text,
 		answered: make(chan struct{}),
@@ -101,7 +130,7 @@ func (h *Hub) request(req SwitchRequest) (*pending, error) {
 			ID:      order.ID,
 			Device:  c.device.ID,
 			On:      req.On,
-			Cause:   req.Cause,
+			Cause:   req.because(),
 			AskedAt: smartmeter.InstantOf(now),
 			State:   smartmeter.CommandRequested,
 		},
@@ -117,29 +146,42 @@ func (h *Hub) request(req SwitchRequest) (*pending, error) {
 	return p, nil
 }
 
-// order puts a command into the form that the node understands, or says why it
-// cannot be asked now.
-func (c *channel) order(on bool, now moment) (wire.Command, error) {
+// order puts a command into the form that the node understands, and says what
+// an ON is granted, or why the node cannot be asked now.
+func (c *channel) order(req SwitchRequest, now moment) (order wire.Command, granted lease, err error) {
 	n := c.node
-	order := wire.Command{ID: rand.Text(), On: on, Text: n.info == nil}
-	switch {
-	case !c.hasRelay():
-		return order, conflict(c, "has no relay")
-	case !n.online:
-		return order, conflict(c, "is offline and would not hear the command")
-	case len(n.pending) >= maxPendingCommands:
-		return order, conflict(c, "has not answered the commands before this one; wait a few seconds")
-	case order.Text && n.numbered:
-		return order, conflict(c, "has not told yet what it understands; it does when it connects again")
-	case order.Text:
-		return order, nil
+	order = wire.Command{ID: rand.Text(), On: req.On, Text: n.info == nil}
+	if err := c.askable(order.Text); err != nil {
+		return order, granted, err
+	}
+	if err := c.takesEnd(req); err != nil || order.Text {
+		return order, granted, err
 	}
 	t, known := n.clock.now(now)
 	if !known {
-		return order, conflict(c, "has said nothing since it came back; try again in a few seconds")
+		return order, granted, conflict(c, "has said nothing since it came back; try again in a few seconds")
 	}
+	granted = leaseOf(req, n.clock.boot, t)
 	order.Boot, order.BeforeT = n.clock.boot, t+smartmeter.Millis(commandValid.Milliseconds())
-	return order, nil
+	order.LeaseUntilT = granted.until
+	return order, granted, nil
+}
+
+// askable says why a node cannot be asked anything now, nil if it can.
+func (c *channel) askable(text bool) error {
+	n := c.node
+	switch {
+	case !c.hasRelay():
+		return conflict(c, "has no relay")
+	case !n.online:
+		return conflict(c, "is offline and would not hear the command")
+	case len(n.pending) >= maxPendingCommands:
+		return conflict(c, "has not answered the commands before this one; wait a few seconds")
+	case text && n.numbered:
+		return conflict(c, "has not told yet what it understands; it does when it connects again")
+	default:
+		return nil
+	}
 }
 
 func conflict(c *channel, why string) error {
@@ -185,6 +227,7 @@ func (h *Hub) takeRelayAck(c *channel, ack wire.CommandAck, now time.Time) {
 	}
 	switch ack.Result {
 	case wire.ResultDone, wire.ResultDuplicate:
+		c.node.grant(p)
 		c.verdict = expect(p.command, now)
 		h.settle(p, smartmeter.CommandAcknowledged, "")
 	case wire.ResultExpired:
@@ -239,6 +282,7 @@ func (h *Hub) giveUp(p *pending) {
 		return
 	}
 	if c := h.devices[p.command.Device]; c != nil {
+		c.node.lease = lease{} // who knows which one holds: let it end
 		h.setRelay(c.node, smartmeter.RelayUnknown)
 	}
 	h.settle(p, smartmeter.CommandUnknown, fmt.Sprintf("the node did not answer within %v; its relay may have moved or not", commandValid+commandGrace))
