@@ -1,6 +1,6 @@
 // Package cli is the client half of the command line: `smartmeter devices`,
-// `smartmeter watch` and `smartmeter switch`, for people at a terminal and for
-// the scripts they write.
+// `smartmeter watch`, `smartmeter switch` and `smartmeter energy`, for people at
+// a terminal and for the scripts they write.
 //
 // It speaks HTTP to a hub and nothing else. It knows neither MQTT nor the
 // hub's store, so whatever it can do, any other program can do with the same

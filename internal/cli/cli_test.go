@@ -37,6 +37,7 @@ type grammar struct {
 	Devices cli.Devices `cmd:"" help:"List the devices."`
 	Watch   cli.Watch   `cmd:"" help:"Follow what happens."`
 	Switch  cli.Switch  `cmd:"" help:"Switch a device on or off."`
+	Energy  cli.Energy  `cmd:"" help:"Tell what devices used."`
 }
 
 // result is what a shell would see of a command.
@@ -249,7 +250,7 @@ func TestExitCode(t *testing.T) {
 }
 
 func TestHelpSaysTheExitCodes(t *testing.T) {
-	for _, command := range []string{"devices", "watch", "switch"} {
+	for _, command := range []string{"devices", "watch", "switch", "energy"} {
 		t.Run(command, func(t *testing.T) {
 			t.Setenv("COLUMNS", "80")
 			got := session{ctx: t.Context()}.run(t, command, "--help")

@@ -1,0 +1,5 @@
+package main
+
+// A minimal system has no time zones of its own; energy is told in those of
+// people.
+import _ "time/tzdata"

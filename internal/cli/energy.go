@@ -1,0 +1,131 @@
+package cli
+
+import (
+	"cmp"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+// Energy is `smartmeter energy`.
+type Energy struct {
+	Device []string `arg:"" optional:"" help:"Names or ids; all devices and the house if none is given."`
+	From   string   `placeholder:"TIME" help:"Begin of the time: a date like 2026-11-01 or an RFC 3339 time; the beginning of today unless told."`
+	To     string   `placeholder:"TIME" help:"Its end, which is not part of it; now unless told."`
+	Step   string   `default:"whole" enum:"15m,1h,1d,1w,1mo,whole" help:"Width of a line: ${enum}; ${default} unless told."`
+	Zone   string   `name:"tz" placeholder:"ZONE" help:"Whose days and months, like Europe/Berlin; the hub's own unless told."`
+	Hub
+}
+
+// Help is what --help shows below the flags.
+func (*Energy) Help() string {
+	return `What devices used, in kWh. An "unmetered" line is what its device measured and
+none of the devices behind it did. QUALITY says how well a figure is known:
+"measured", or what a person should know about it; "absent" is not a zero.
+
+    $ smartmeter energy fridge --from 2026-11-01 --step 1d
+    FROM                       NAME     KWH  QUALITY
+    2026-11-01T00:00:00+01:00  Fridge  0.913  measured
+
+` + exitHelp
+}
+
+// energy is the hub's answer.
+type energy struct {
+	Devices []struct {
+		ID        string        `json:"id"`
+		Name      string        `json:"name"`
+		Buckets   []energyCount `json:"buckets"`
+		Unmetered []energyCount `json:"unmetered"`
+	} `json:"devices"`
+	House *struct {
+		Buckets []energyCount `json:"buckets"`
+	} `json:"house"`
+}
+
+type energyCount struct {
+	From    time.Time `json:"from"`
+	Wh      int64     `json:"wh"`
+	Quality string    `json:"quality"`
+}
+
+// Run prints what devices used on env.Stdout.
+func (e *Energy) Run(env *Env) error {
+	c, err := e.open(env)
+	if err != nil {
+		return err
+	}
+	query, err := e.query(env, c)
+	if err != nil {
+		return err
+	}
+	a, err := c.ask(env.Ctx, patience, http.MethodGet, "/api/v1/energy?"+query.Encode(), nil)
+	switch {
+	case err != nil:
+		return err
+	case e.JSON:
+		return writeDocument(env.Stdout, a.body)
+	}
+	var used energy
+	if err := json.Unmarshal(a.body, &used); err != nil {
+		return c.stranger("an answer that tells no energy")
+	}
+	return writeTable(env.Stdout, energyColumns, used.rows())
+}
+
+// query is the question to the hub, in which devices have their ids.
+func (e *Energy) query(env *Env, c *client) (url.Values, error) {
+	query := url.Values{"step": {e.Step}}
+	for name, value := range map[string]string{"from": e.From, "to": e.To, "tz": e.Zone} {
+		if value != "" {
+			query.Set(name, value)
+		}
+	}
+	if len(e.Device) == 0 {
+		return query, nil
+	}
+	devices, _, err := c.devices(env.Ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, word := range e.Device {
+		d, err := find(devices, word)
+		if err != nil {
+			return nil, err
+		}
+		query.Add("device", d.ID)
+	}
+	return query, nil
+}
+
+var energyColumns = []column{{head: "FROM"}, {head: "NAME"}, {head: "KWH", right: true}, {head: "QUALITY"}}
+
+// rows returns bucket after bucket: the devices of each, and the house.
+func (e *energy) rows() [][]string {
+	var rows [][]string
+	add := func(name string, counts []energyCount, i int) {
+		if i < len(counts) {
+			n := &counts[i]
+			rows = append(rows, []string{n.From.Format(time.RFC3339), printable(name), kilowattHours(&n.Wh), printable(n.Quality)})
+		}
+	}
+	for i := range e.buckets() {
+		for _, d := range e.Devices {
+			name := cmp.Or(d.Name, d.ID)
+			add(name, d.Buckets, i)
+			add(name+", unmetered", d.Unmetered, i)
+		}
+		if e.House != nil {
+			add("the house", e.House.Buckets, i)
+		}
+	}
+	return rows
+}
+
+func (e *energy) buckets() (most int) {
+	for _, d := range e.Devices {
+		most = max(most, len(d.Buckets))
+	}
+	return most
+}
