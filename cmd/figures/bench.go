@@ -26,6 +26,14 @@ type scale struct {
 	paced time.Duration // of that
 	burst int           // messages of each connection, as fast as it goes
 	idle  int           // connections that say nothing
+
+	days  int // that are sealed, of ten devices
+	kills int // of a hub that has them behind it
+
+	wearFor   time.Duration // readings of time that passes as fast as it can
+	wearRows  int           // written to SQLite
+	wearBeat  time.Duration // between two syncs at the clock's pace
+	wearBeats int
 }
 
 const (
@@ -46,6 +54,12 @@ func scaleOf(quick bool) scale {
 			paced:       300 * time.Millisecond,
 			burst:       20,
 			idle:        100,
+			days:        2,
+			kills:       2,
+			wearFor:     10 * time.Minute,
+			wearRows:    100,
+			wearBeat:    10 * time.Millisecond,
+			wearBeats:   2,
 		}
 	}
 	return scale{
@@ -59,6 +73,12 @@ func scaleOf(quick bool) scale {
 		paced:       3 * time.Second,
 		burst:       150,
 		idle:        10_000,
+		days:        365,
+		kills:       50,
+		wearFor:     48 * time.Hour,
+		wearRows:    5000,
+		wearBeat:    10 * time.Second,
+		wearBeats:   9,
 	}
 }
 

@@ -21,7 +21,7 @@ func TestMain(m *testing.M) {
 // not looked at, only that it does, and that nothing is lost on the way.
 func TestQuickRun(t *testing.T) {
 	var table, log bytes.Buffer
-	if err := run(t.Context(), scaleOf(true), &table, &log); err != nil {
+	if err := run(t.Context(), scaleOf(true), "", &table, &log); err != nil {
 		t.Fatalf("%v\n%s", err, &log)
 	}
 	rooms := map[string]int{}

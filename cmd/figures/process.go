@@ -131,6 +131,13 @@ func (p *process) stop() error {
 	return nil
 }
 
+// kill ends the program as a power cut does, as far as a process can.
+func (p *process) kill() error {
+	err := p.cmd.Process.Kill()
+	<-p.done
+	return err
+}
+
 // tail keeps the end of what a program says on its standard error.
 type tail struct {
 	mu   sync.Mutex
