@@ -20,6 +20,8 @@ type hubCommand struct {
 
 	Sync time.Duration `default:"10s" placeholder:"TIME" help:"How often readings are made durable: ${default} unless told. A power cut takes what came since; the disk wears less, the longer it is."`
 
+	KeepRaw keepRaw `placeholder:"DAYS" help:"For how long readings are kept, like 730d, 35d at least; for ever unless told. Of months that were over before, what they add up to by quarter hour stays."`
+
 	Clock string `enum:"auto,trusted" default:"auto" placeholder:"WORD" help:"Whether this machine knows the time: auto, which asks its kernel and is what counts unless told, or trusted."`
 
 	HostName []string `placeholder:"NAME" help:"A name under which browsers reach this hub, beside its addresses, its host name and names below .local."`
@@ -75,7 +77,7 @@ func (c *hubCommand) Run(d *daemon) error {
 
 // system returns what the hub is to be made of, its doors open.
 func (c *hubCommand) system(d *daemon) (systemConfig, error) {
-	cfg := systemConfig{dataDir: c.Data, syncEvery: c.Sync, hostNames: c.hostNames(), clock: c.Clock, log: d.log}
+	cfg := systemConfig{dataDir: c.Data, syncEvery: c.Sync, hostNames: c.hostNames(), clock: c.Clock, keepRaw: time.Duration(c.KeepRaw), log: d.log}
 	if c.Broker == "" {
 		doors, err := openDoors(c.HTTP, cmp.Or(c.MQTT, ":1883"))
 		cfg.http, cfg.mqtt = doors.http, doors.mqtt

@@ -30,6 +30,7 @@ type grammar struct {
 	Watch   cli.Watch   `cmd:"" help:"Follow what happens, line by line."`
 	Switch  cli.Switch  `cmd:"" help:"Switch a relay and wait for its node's word."`
 	Energy  cli.Energy  `cmd:"" help:"Tell what devices used, in kWh that add up."`
+	Storage cli.Storage `cmd:"" help:"Say what the history takes of the disk, and for how long that goes on."`
 
 	Config   kong.ConfigFlag  `type:"existingfile" placeholder:"FILE" help:"Read settings from FILE, in lines like SMARTMETER_HTTP=:8080."`
 	LogLevel *slog.Level      `placeholder:"LEVEL" help:"Least important messages to log: debug, info, warn or error; info unless told, for the demo warn."`

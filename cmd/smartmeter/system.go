@@ -30,6 +30,8 @@ type systemConfig struct {
 	external *bus.External
 	// hostNames are names under which the hub may be reached, see api.Config.
 	hostNames []string
+	// keepRaw is for how long readings are kept, 0 for ever.
+	keepRaw time.Duration
 	// clock is what is known of the machine's clock, see machineClock.
 	clock string
 	// describe tells what new devices are; nil names them after their ids.
@@ -70,7 +72,7 @@ func newSystem(ctx context.Context, cfg systemConfig) (_ *system, err error) {
 	if err != nil {
 		return nil, err
 	}
-	s.hub, err = hub.New(ctx, hub.Config{Bus: s.bus, Store: s.store, Describe: cfg.describe, Clock: clock, Logger: cfg.log})
+	s.hub, err = hub.New(ctx, hub.Config{Bus: s.bus, Store: s.store, Describe: cfg.describe, Clock: clock, Disk: s.disk(), Logger: cfg.log})
 	if err != nil {
 		return nil, err
 	}
@@ -110,6 +112,21 @@ func (s *system) clock(ctx context.Context) (hub.Clock, error) {
 		return hub.Clock{}, err
 	}
 	return machineClock(s.cfg.clock, latest)
+}
+
+// disk is the store's disk, in the hub's words.
+func (s *system) disk() hub.Disk {
+	return hub.Disk{
+		KeepRaw: s.cfg.keepRaw,
+		Thin:    s.store.Thin,
+		Measure: func(ctx context.Context) (hub.Storage, error) {
+			u, err := s.store.Usage(ctx)
+			return hub.Storage{
+				Log: u.Log, Chunks: u.Chunks, Database: u.Database,
+				Free: u.Free, PerDay: u.PerDay, OldestRaw: u.OldestRaw.Time(),
+			}, err
+		},
+	}
 }
 
 // shutdownTime is what requests under way have left when the hub stops.

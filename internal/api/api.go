@@ -99,6 +99,7 @@ func (a *api) register(h huma.API) {
 	huma.Register(h, change(http.MethodPut, "/api/v1/devices/{id}/relay", "switch-relay", "Move a relay and wait for its node's word", http.StatusConflict, http.StatusGatewayTimeout), a.switchRelay)
 	huma.Register(h, get("/api/v1/devices/{id}/commands", "list-commands", "What a relay was asked, and what became of it"), a.listCommands)
 	a.registerEnergy(h, get, change)
+	huma.Register(h, get("/api/v1/storage", "get-storage", "What the history takes of the disk, and for how long that goes on"), a.getStorage)
 	huma.Register(h, get("/api/v1/refused", "list-refused", "What could not be understood, by node and reason"), a.listRefused)
 	huma.Register(h, get("/api/v1/events", "watch-events", "Everything that happens, as server-sent events"), a.watchEvents)
 }

@@ -58,7 +58,7 @@ func newLab(t *testing.T) *lab {
 		t.Fatal(err)
 	}
 	l := &lab{t: t}
-	h, err := hub.New(t.Context(), hub.Config{Bus: l, Store: s, Logger: log})
+	h, err := hub.New(t.Context(), hub.Config{Bus: l, Store: s, Disk: hub.Disk{Measure: measured, KeepRaw: 730 * 24 * time.Hour, Thin: s.Thin}, Logger: log})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -383,7 +383,7 @@ func TestHealth(t *testing.T) {
 	l.answer = func(m smartmeter.Message) { l.probed(m) }
 	status, got = l.call("GET", "/api/v1/health", "")
 	ok := map[string]any{"status": "ok"}
-	want := map[string]any{"status": "ok", "checks": map[string]any{"broker": ok, "store": ok, "nodes": ok, "clock": ok}}
+	want := map[string]any{"status": "ok", "checks": map[string]any{"broker": ok, "store": ok, "nodes": ok, "clock": ok, "disk": ok}}
 	if d := cmp.Diff(want, got); status != 200 || d != "" {
 		t.Errorf("ok: %d (-want +got):\n%s", status, d)
 	}
@@ -424,6 +424,7 @@ func TestOpenAPIDescribesEveryRoute(t *testing.T) {
 		"/api/v1/devices/{id}/readings": {"get"},
 		"/api/v1/devices/{id}/relay":    {"put"},
 		"/api/v1/devices/{id}/commands": {"get"},
+		"/api/v1/storage":               {"get"},
 		"/api/v1/refused":               {"get"},
 		"/api/v1/energy":                {"get"},
 		"/api/v1/devices/{id}/energy":   {"get"},

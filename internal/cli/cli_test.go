@@ -35,6 +35,7 @@ func TestMain(m *testing.M) {
 // grammar is what cmd/smartmeter builds from this package.
 type grammar struct {
 	Devices cli.Devices `cmd:"" help:"List the devices."`
+	Storage cli.Storage `cmd:"" help:"Say what the history takes of the disk."`
 	Watch   cli.Watch   `cmd:"" help:"Follow what happens."`
 	Switch  cli.Switch  `cmd:"" help:"Switch a device on or off."`
 	Energy  cli.Energy  `cmd:"" help:"Tell what devices used."`
@@ -149,6 +150,7 @@ func (l *memoryListener) Addr() net.Addr { return &net.UnixAddr{Name: "memory", 
 // hub plays the API with fixed answers.
 type hub struct {
 	devices string // the document of GET /api/v1/devices
+	storage string // the document of GET /api/v1/storage
 	relay   http.HandlerFunc
 	events  http.HandlerFunc
 }
@@ -162,6 +164,10 @@ func (h hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	mux.HandleFunc("GET /api/v1/devices", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		io.WriteString(w, h.devices)
+	})
+	mux.HandleFunc("GET /api/v1/storage", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		io.WriteString(w, h.storage)
 	})
 	if h.relay != nil {
 		mux.HandleFunc("PUT /api/v1/devices/{id}/relay", h.relay)

@@ -47,6 +47,7 @@ func (h *Hub) Health(ctx context.Context) Health {
 		"store":  h.probeStore,
 		"nodes":  h.probeRoom,
 		"clock":  h.probeClock,
+		"disk":   h.probeDisk,
 	} {
 		limited, cancel := context.WithTimeout(ctx, probeTimeout)
 		checks[name] = probe(limited)

@@ -23,6 +23,7 @@ import (
 	"iter"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/iot-smart-meter/smartmeter"
@@ -111,6 +112,8 @@ type Config struct {
 	Describe func(smartmeter.DeviceID) (smartmeter.Device, bool)
 	// Clock is the machine's; the zero value is one that knows the time.
 	Clock Clock
+	// Disk is where the history lies; the zero value is one that nobody watches.
+	Disk Disk
 	// Logger must not be nil.
 	Logger *slog.Logger
 }
@@ -147,6 +150,9 @@ type Hub struct {
 
 	began time.Time // for the monotonic clock
 	clock Clock
+	disk  Disk
+	// storage is what was measured last of the disk; nil before.
+	storage atomic.Pointer[Storage]
 
 	// sending is held while it is decided what a relay is told and until the
 	// broker has it, so that nodes hear commands and renewals in that order.
@@ -174,6 +180,7 @@ func New(ctx context.Context, cfg Config) (*Hub, error) {
 		store:    cfg.Store,
 		topics:   cfg.Topics,
 		describe: cfg.Describe,
+		disk:     cfg.Disk,
 		log:      cfg.Logger,
 		began:    wholeMillisecond(time.Now()),
 		refused:  newRefusals(cfg.Logger),
@@ -248,6 +255,9 @@ func (h *Hub) Start() error {
 // Run watches over silent nodes, and over how many there are, until ctx ends.
 func (h *Hub) Run(ctx context.Context) error {
 	defer h.events.close()
+	var disk sync.WaitGroup
+	defer disk.Wait()
+	disk.Go(func() { h.watchDisk(ctx) })
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {

@@ -33,6 +33,7 @@ type lab struct {
 	// watched is the store as the hub sees it.
 	watched *watchedStore
 	clock   hub.Clock // of the machine; a right one unless told
+	disk    hub.Disk  // that it watches
 	log     lockedBuffer
 	dir     string
 	stop    func()
@@ -98,7 +99,7 @@ func (l *lab) start() {
 	l.watched = &watchedStore{Store: l.store}
 	l.log.Reset()
 	logger := slog.New(slog.NewTextHandler(&l.log, nil))
-	if l.Hub, err = hub.New(l.t.Context(), hub.Config{Bus: l.bus, Store: l.watched, Clock: l.clock, Logger: logger}); err != nil {
+	if l.Hub, err = hub.New(l.t.Context(), hub.Config{Bus: l.bus, Store: l.watched, Clock: l.clock, Disk: l.disk, Logger: logger}); err != nil {
 		l.t.Fatal(err)
 	}
 	if err := l.Hub.Start(); err != nil {

@@ -84,6 +84,7 @@ type Store struct {
 	site  chunk.ID
 	close []func() error // what Open has opened, last first
 
+	files   disk.FS
 	wal     *wal.Log
 	archive *archive.Archive
 	index   *index
@@ -194,6 +195,7 @@ func (s *Store) open(ctx context.Context, cfg Config) error {
 		s.close = append(s.close, dir.Close)
 		fs = dir
 	}
+	s.files = fs
 	for _, step := range []func(context.Context, disk.FS) error{
 		s.openSite, s.openArchive, s.openIndex, s.openLog, s.takeOver,
 	} {
