@@ -29,9 +29,9 @@ func TestMainJob(t *testing.T) {
 		j := newMainJob(t, "", "--mqtt", "127.0.0.1:0")
 		j.part("values arrive bit for bit", j.valuesArrive)
 		j.part("a click moves the relay", j.clickMovesRelay)
+		j.waitUntilRetained("dev/bench-1/relay/state", "1") // the node says so after its answer
 		j.part("a dead node is offline by its last will", j.deadNodeIsOffline)
 		ghost := j.meetGhost()
-		j.waitUntilRetained("dev/bench-1/relay/state", "1")
 		j.waitUntilRetained("dev/"+ghost+"/status", "Online")
 		j.part("a killed hub forgets nothing, its broker's memory included", func(t *testing.T) { j.hubIsKilled(t, ghost) })
 		j.part("the node comes back and goes on", j.nodeComesBack)
