@@ -37,7 +37,10 @@ type openDay struct {
 	tail []smartmeter.Reading
 	// packed has older ones as chunks, which may overlap in time.
 	packed [][]byte
-	count  int
+	// replayed has those that the log had when the store was opened, as records
+	// of readings, until there is time to pack them.
+	replayed [][]byte
+	count    int
 	// needs is the first record of the log with any of them; 0 if there is none.
 	needs wal.Position
 }
@@ -134,30 +137,54 @@ func (c *channel) oldestBoot() (oldest smartmeter.BootID) {
 // hold keeps a reading in memory until its day is sealed, and reports whether
 // there is room for it.
 func (c *channel) hold(r smartmeter.Reading) bool {
+	if c.put(r) == nil {
+		return false
+	}
+	c.show(r)
+	return true
+}
+
+// put adds a reading to its day and returns that, nil if there is no room.
+func (c *channel) put(r smartmeter.Reading) *openDay {
 	day := c.days[chunk.DayOf(r.At)]
 	if day == nil {
 		day = &openDay{}
 		c.days[chunk.DayOf(r.At)] = day
 	}
 	if day.count >= maxDay {
-		return false
+		return nil
 	}
 	day.tail = append(day.tail, r)
 	day.count++
-	c.show(r)
-	return true
+	return day
 }
 
 // show makes r the latest reading, or part of it, if it is.
 func (c *channel) show(r smartmeter.Reading) {
-	var latest smartmeter.Reading
-	switch {
-	case c.latest == nil || byTime(r, *c.latest) >= 0:
-		latest = r.After(c.latest)
-	case r.Has.Has(smartmeter.Energy) && !c.latest.Has.Has(smartmeter.Energy):
-		latest = c.latest.After(&r)
-	default:
-		return
+	if latest, news := c.with(&r); news {
+		replaced := latest
+		c.latest = &replaced
 	}
-	c.latest = &latest
+}
+
+// showAgain is show while the store is opened: nobody has seen the latest reading
+// yet, so that it need not be replaced by another.
+func (c *channel) showAgain(r *smartmeter.Reading) {
+	if c.latest == nil {
+		c.show(*r)
+	} else if latest, news := c.with(r); news {
+		*c.latest = latest
+	}
+}
+
+// with returns what the latest reading is with r, and whether that is news.
+func (c *channel) with(r *smartmeter.Reading) (latest smartmeter.Reading, news bool) {
+	switch {
+	case c.latest == nil || byTime(*r, *c.latest) >= 0:
+		return r.After(c.latest), true
+	case r.Has.Has(smartmeter.Energy) && !c.latest.Has.Has(smartmeter.Energy):
+		return c.latest.After(r), true
+	default:
+		return latest, false
+	}
 }

@@ -417,16 +417,19 @@ func (r *replay) readings(position wal.Position, number uint32, readings []smart
 	for _, reading := range readings {
 		reading.Node, reading.Channel = c.id.node, c.id.channel
 		r.store.claim(c, &reading)
-		if !c.hold(reading) {
+		day := c.put(reading)
+		if day == nil {
 			continue
 		}
-		if day := c.days[chunk.DayOf(reading.At)]; day.needs == 0 || position < day.needs {
+		if day.setAside(); day.needs == 0 || position < day.needs {
 			day.needs = position
 		}
+		c.showAgain(&reading)
 		if reading.Seq != 0 {
 			b := c.boot(reading.Boot)
-			b.recall(bootSpan{first: reading.Seq, last: reading.Seq, lastAt: reading.At})
-			b.unsaved = true
+			b.taken.add(reading.Seq)
+			b.durable.add(reading.Seq)
+			b.lastAt, b.unsaved = max(b.lastAt, reading.At), true
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 
@@ -16,16 +17,17 @@ const packAt = 1024
 // openPart is what memory had of a channel's day at one moment. It may be read
 // without a lock: its slices only grow behind what it has of them.
 type openPart struct {
-	channel *channel
-	day     chunk.Day
-	packed  [][]byte
-	tail    []smartmeter.Reading
+	channel  *channel
+	day      chunk.Day
+	packed   [][]byte
+	replayed [][]byte
+	tail     []smartmeter.Reading
 	// next is the first record of the log that may have what came later.
 	next wal.Position
 }
 
 func (s *Store) part(c *channel, day chunk.Day, d *openDay) openPart {
-	return openPart{channel: c, day: day, packed: d.packed, tail: d.tail[:len(d.tail):len(d.tail)], next: s.wal.Durable() + 1}
+	return openPart{channel: c, day: day, packed: d.packed, replayed: d.replayed, tail: d.tail[:len(d.tail):len(d.tail)], next: s.wal.Durable() + 1}
 }
 
 // appendTo appends what memory had to readings.
@@ -37,20 +39,48 @@ func (p openPart) appendTo(readings []smartmeter.Reading, dec *chunk.Decoder) ([
 		}
 		readings = append(readings, part...)
 	}
+	return p.appendLoose(readings)
+}
+
+// appendLoose appends what is not packed.
+func (p openPart) appendLoose(readings []smartmeter.Reading) ([]smartmeter.Reading, error) {
+	for _, record := range p.replayed {
+		err := decodeGroups(record, func(_ uint32, part []smartmeter.Reading) error {
+			readings = append(readings, part...)
+			return nil
+		})
+		if err != nil {
+			return readings, fmt.Errorf("readings in memory: %w", err)
+		}
+	}
 	return append(readings, p.tail...), nil
+}
+
+// setAside takes a full tail out of the way while the log is replayed. There may
+// be days of readings, and no time to pack them before the hub serves.
+func (d *openDay) setAside() {
+	if len(d.tail) >= packAt {
+		d.replayed = append(d.replayed, bytes.Clone(appendGroup(beginRecord(nil, d.tail[0].At), d.tail[0].At, 0, d.tail)))
+		d.tail = d.tail[:0] // nobody has a part of it yet
+	}
 }
 
 // packMemory packs what has gathered in memory. The caller holds sealing, so
 // that nobody else takes parts of a day away.
 func (s *Store) packMemory() error {
 	for _, p := range s.partsWith(packAt) {
-		packed, err := s.sealer.encode(p, inOrder(slices.Clone(p.tail)), 0)
+		readings, err := p.appendLoose(nil)
+		if err != nil {
+			return err
+		}
+		packed, err := s.sealer.encode(p, inOrder(readings), 0)
 		if err != nil {
 			return err
 		}
 		s.mu.Lock()
 		if d := p.channel.days[p.day]; d != nil {
 			d.packed = append(slices.Clip(d.packed), packed)
+			d.replayed = d.replayed[len(p.replayed):]
 			d.tail = slices.Clone(d.tail[len(p.tail):])
 		}
 		s.mu.Unlock()
@@ -58,13 +88,14 @@ func (s *Store) packMemory() error {
 	return nil
 }
 
-// partsWith returns the open days with at least so many readings as they are.
+// partsWith returns the open days with at least so many readings as they are, or
+// with any that were replayed.
 func (s *Store) partsWith(readings int) (parts []openPart) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, c := range s.byUID {
 		for day, d := range c.days {
-			if len(d.tail) >= readings {
+			if len(d.tail) >= readings || len(d.replayed) > 0 {
 				parts = append(parts, s.part(c, day, d))
 			}
 		}
