@@ -48,6 +48,9 @@ func (s *Store) thinMonth(ctx context.Context, m archive.Month) error {
 	if err := s.commitSealed(ctx); err != nil {
 		return err
 	}
+	if err := s.settleAll(ctx); err != nil { // energy is made of readings, and stays
+		return err
+	}
 	s.log.Info("thinning a month: its readings go, what they add up to by quarter hour stays", "month", m.String(), "days", chunks)
 	change := indexChange{moved: make(map[place]place)}
 	moved, err := s.archive.Recast(ctx, m, func(f archive.Frame) (archive.Kind, []byte, bool, error) {

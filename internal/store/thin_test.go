@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/iot-smart-meter/smartmeter"
 	"github.com/iot-smart-meter/smartmeter/internal/disk/faultdisk"
+	"github.com/iot-smart-meter/smartmeter/internal/ledger"
 	"github.com/iot-smart-meter/smartmeter/internal/rollup"
 	"github.com/iot-smart-meter/smartmeter/internal/store"
 )
@@ -147,4 +149,30 @@ func TestThinningSurvivesPowerCuts(t *testing.T) {
 		}
 	}
 	t.Error("thinning takes more operations than are tried")
+}
+
+// Energy is made of readings. What nobody has asked for yet must be made before
+// they go.
+func TestThinningKeepsEnergy(t *testing.T) {
+	energy := func(thin bool) string {
+		s := open(t, t.TempDir())
+		defer s.Close()
+		for n := range 120 {
+			must(t, s.AppendReadings(smartmeter.Reading{
+				Node: "n", At: smartmeter.InstantOf(november.Add(time.Duration(n) * time.Minute)), Timing: smartmeter.ByArrival,
+				Measurement: smartmeter.Measurement{Has: smartmeter.Energy | smartmeter.Power, Energy: smartmeter.WattHour(1000 + 10*n), Power: 6000},
+			}))
+		}
+		must(t, s.Seal(t.Context(), december))
+		if thin {
+			must(t, s.Thin(t.Context(), december))
+		}
+		days, err := s.EnergyDays(t.Context(), "n", 0, ledger.Range{First: ledger.DayOf(smartmeter.InstantOf(november)), Last: ledger.DayOf(smartmeter.InstantOf(december))})
+		must(t, err)
+		return fmt.Sprintf("%+v", days)
+	}
+	whole, thinned := energy(false), energy(true)
+	if whole != thinned || len(whole) < 100 {
+		t.Errorf("thinned: %s\nwhole: %s", thinned, whole)
+	}
 }
