@@ -56,15 +56,18 @@ func TestDiskFillsUnderLoad(t *testing.T) {
 	load.log(t)
 }
 
-// storeFails returns what the hub's health says of its disk.
+// storeFails returns what the hub's health says of what it writes. That so small
+// a disk is nearly full it says all the time, under another name.
 func (p *process) storeFails() error {
 	p.t.Helper()
 	var health struct {
 		Status string
-		Checks struct{ Store struct{ Detail string } }
+		Checks struct {
+			Store struct{ Status, Detail string }
+		}
 	}
 	status := p.call("GET", "/api/v1/health", "", &health)
-	if health.Status == "ok" && status == 200 {
+	if health.Checks.Store.Status == "ok" {
 		return nil
 	}
 	return fmt.Errorf("%d %s: %s", status, health.Status, health.Checks.Store.Detail)
