@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,17 +16,21 @@ import (
 
 // wallClock is a machine's clock that a test sets.
 type wallClock struct {
-	began time.Time     // when the machine did
-	step  time.Duration // how far the clock is off
-	knows bool          // the time
+	began time.Time    // when the machine did
+	step  atomic.Int64 // how far the clock is off, a time.Duration
+	knows atomic.Bool  // the time
 }
+
+// off returns how far the clock is off.
+func (w *wallClock) off() time.Duration { return time.Duration(w.step.Load()) }
 
 // newClockLab runs f with a hub on a machine that began a minute ago and
 // believes it is in the seventies.
 func newClockLab(t *testing.T, f func(*testing.T, *lab, *wallClock)) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
-		l, w := &lab{t: t, dir: dir}, &wallClock{step: -25 * 365 * 24 * time.Hour}
+		l, w := &lab{t: t, dir: dir}, &wallClock{}
+		w.step.Store(int64(-25 * 365 * 24 * time.Hour))
 		l.boot(w, "boot 1")
 		l.start()
 		f(t, l, w)
@@ -37,17 +42,18 @@ func newClockLab(t *testing.T, f func(*testing.T, *lab, *wallClock)) {
 func (l *lab) boot(w *wallClock, id string) {
 	w.began = time.Now().Add(-time.Minute)
 	l.clock = hub.Clock{
-		Trusted: func() bool { return w.knows },
+		Trusted: func() bool { return w.knows.Load() },
 		Boot:    id,
 		Uptime:  func() time.Duration { return time.Since(w.began) },
-		Wall:    func() time.Time { return time.Now().Add(w.step) },
+		Wall:    func() time.Time { return time.Now().Add(w.off()) },
 	}
 }
 
 // learn lets a time server set the clock right, and waits until the hub has
 // noticed and written.
 func (w *wallClock) learn() {
-	w.step, w.knows = 0, true
+	w.step.Store(0)
+	w.knows.Store(true)
 	settle()
 }
 
@@ -206,12 +212,12 @@ func TestStepsOfATrustedClockCorruptNothing(t *testing.T) {
 				var want []float64
 				for n := range 6 {
 					if n == 3 {
-						w.step = step
+						w.step.Store(int64(step))
 					}
 					time.Sleep(5 * time.Second)
 					since := time.Since(began)
 					l.metrics("n1", n+1, int(since.Milliseconds()), 200+float64(n))
-					want = append(want, (since + w.step).Seconds())
+					want = append(want, (since + w.off()).Seconds())
 					if d := l.device("n1"); d.Latest.Power != smartmeter.Deciwatt(2000+10*n) {
 						t.Errorf("sample %d: the live picture shows %v", n, d.Latest.Power)
 					}
