@@ -72,11 +72,13 @@ func TestThinsByATrustedClockOnly(t *testing.T) {
 	}
 	newDiskLab(t, disk, func(t *testing.T, l *lab, w *wallClock) {
 		time.Sleep(90 * time.Minute)
+		synctest.Wait()
 		if thinned != nil {
 			t.Fatalf("thinned before %v by a clock that nobody trusts", thinned)
 		}
 		w.learn()
 		time.Sleep(2 * time.Hour)
+		synctest.Wait()
 		if len(thinned) != 2 || thinned[1].Sub(thinned[0]) != time.Hour || time.Since(thinned[1]) < 40*24*time.Hour {
 			t.Errorf("thinned before %v, now is %v", thinned, time.Now())
 		}
