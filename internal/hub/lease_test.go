@@ -162,6 +162,7 @@ func TestRenewalsStop(t *testing.T) {
 			withNode(t, func(t *testing.T, l *lab, n *realNode) {
 				l.ask(hub.SwitchRequest{On: true, Lease: 2 * time.Minute})
 				time.Sleep(10 * time.Minute)
+				synctest.Wait() // a renewal is due this very moment
 				before := len(l.bus.sent("n1/relay/lease"))
 				tt.do(l, n)
 				before = min(before, len(l.bus.sent("n1/relay/lease")))
