@@ -168,6 +168,7 @@ type Hub struct {
 	full bool // a node was refused because there are too many
 	// trusted says that the machine knows the time, or did.
 	trusted bool
+	saving  [1]smartmeter.Reading // what is handed to the store, which copies it
 	// storeErr is why the last write was not taken; nil when all is well.
 	storeErr error
 }

@@ -68,16 +68,15 @@ func (h *Hub) askClock() (began bool) {
 // trusted the node's own clock counts in its stead, and without one the uptime
 // of the machine. The caller holds mu.
 func (h *Hub) save(r smartmeter.Reading, own smartmeter.Instant, now moment) error {
-	switch {
-	case h.trusted:
-		return h.store.AppendReadings(r)
-	case own != 0:
-		r.At = own
-		return h.store.AppendReadings(r)
-	default:
+	if !h.trusted && own == 0 {
 		r.At = smartmeter.Instant(now.machine) - (now.wall - r.At)
 		return h.store.AppendUnplaced(h.clock.Boot, r)
 	}
+	if !h.trusted {
+		r.At = own
+	}
+	h.saving[0] = r
+	return h.store.AppendReadings(h.saving[:]...)
 }
 
 // probeClock says that readings wait for the time.

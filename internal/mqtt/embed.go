@@ -19,7 +19,7 @@ var (
 // Publish publishes a message of the embedding program. When it returns, the
 // in-process handlers have been called and the message waits in the queues of
 // the clients concerned. m.From is set to a local Identity; hooks are not
-// asked. The payload is shared from here on and must not be modified.
+// asked. The payload is the caller's again when it returns.
 func (b *Broker) Publish(m Message) error {
 	if b.closing() {
 		return ErrClosed
@@ -59,8 +59,9 @@ const publishOverhead = 9
 // returns: other handlers may see the answer before the question, and fn must
 // not answer its own filter without end. What is published
 // while Subscribe is still busy with retained messages is handed over by
-// Subscribe right after them. The payload is shared: fn may keep it, and must
-// not modify it. A panic in fn is contained, counted and logged.
+// Subscribe right after them. The payload is fn's to read until it returns, and
+// nobody's to modify: what fn keeps of it, it copies. A panic in fn is contained,
+// counted and logged.
 //
 // cancel ends the subscription and does not wait for calls under way; it may
 // be called from fn, and more than once.
@@ -106,7 +107,7 @@ func (h *handler) postpone(m Message) bool {
 	if h.live.Load() {
 		return false
 	}
-	h.pending = append(h.pending, m)
+	h.pending = append(h.pending, *m.kept())
 	return true
 }
 

@@ -1,7 +1,6 @@
 package mqtt
 
 import (
-	"bytes"
 	"errors"
 	"strings"
 	"time"
@@ -62,7 +61,7 @@ func (c *conn) handlePublish(f frame) error {
 	c.keepPace()
 	err = c.broker.receive(Message{
 		Topic:   topic,
-		Payload: bytes.Clone(p.payload),
+		Payload: p.payload, // in the read buffer: whoever keeps it copies it
 		QoS:     p.qos,
 		Retain:  p.retain,
 		From:    c.session.client,

@@ -1,9 +1,13 @@
 package mqtt
 
+import "bytes"
+
 // A Message is one publication.
 //
-// Topic and Payload are shared by everyone the message goes to: a receiver may
-// keep them for as long as it likes, and nobody may ever modify the payload.
+// Topic and Payload are shared by everyone the message goes to, and nobody may
+// ever modify the payload. What a client has published lies in the buffer that
+// its next packet is read into: a hook or a handler that keeps the payload
+// beyond its return copies it.
 type Message struct {
 	Topic   string
 	Payload []byte
@@ -20,6 +24,12 @@ type Message struct {
 	// From is who published the message. The broker fills it in; what a caller
 	// puts there is not looked at.
 	From Identity
+}
+
+// kept returns the message as it may be kept: with a payload of its own.
+func (m Message) kept() *Message {
+	m.Payload = bytes.Clone(m.Payload)
+	return &m
 }
 
 // An Identity says who is at the other end.

@@ -36,7 +36,7 @@ func (t *topics) publish(m Message, found *matches) (kept bool) {
 	if !m.Retain && len(found.sessions) == 0 {
 		return true // what nodes say is mostly for handlers alone, and leaves nothing behind
 	}
-	shared := new(m)
+	shared := m.kept()
 	kept = !m.Retain || t.retained.put(shared, t.limits)
 	for s, qos := range found.sessions {
 		s.deliver(shared, min(qos, m.QoS))
