@@ -1,6 +1,7 @@
 package nodehost
 
 import (
+	"bytes"
 	"log/slog"
 	"net"
 	"os"
@@ -45,7 +46,10 @@ func startBroker(t *testing.T, addr string, hooks mqtt.Hooks) *broker {
 		addr:   listener.Addr().String(),
 		heard:  make(chan mqtt.Message, 10_000),
 	}
-	if _, err := b.Subscribe("#", func(m mqtt.Message) { b.heard <- m }); err != nil {
+	if _, err := b.Subscribe("#", func(m mqtt.Message) {
+		m.Payload = bytes.Clone(m.Payload)
+		b.heard <- m
+	}); err != nil {
 		t.Fatal(err)
 	}
 	var wg sync.WaitGroup
