@@ -53,16 +53,13 @@ func (r *replay) end() error {
 // read is left to redo.
 func (r *replay) knows(record wal.Record) bool {
 	known := true
-	check := func(number uint32, _ []smartmeter.Reading) error {
-		known = known && r.numbers[number] != nil
-		return nil
-	}
 	switch record.Type {
 	case recordReadings:
-		_ = decodeGroups(record.Payload, check)
+		namesIn(record.Payload, func(number uint32) { known = known && r.numbers[number] != nil })
 	case recordUnplaced:
-		_ = decodeUnplaced(record.Payload, func(_ string, number uint32, readings []smartmeter.Reading) error {
-			return check(number, readings)
+		_ = decodeUnplaced(record.Payload, func(_ string, number uint32, _ []smartmeter.Reading) error {
+			known = known && r.numbers[number] != nil
+			return nil
 		})
 	}
 	return known

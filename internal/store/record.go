@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/bits"
 
 	"github.com/iot-smart-meter/smartmeter"
 	"github.com/iot-smart-meter/smartmeter/internal/chunk"
@@ -169,6 +170,23 @@ func decodeGroups(p []byte, group func(number uint32, readings []smartmeter.Read
 	return nil
 }
 
+// namesIn calls name with the number of each channel of a record, without decoding
+// its readings.
+func namesIn(p []byte, name func(number uint32)) {
+	d := recordDecoder{rest: p}
+	d.varint()
+	for len(d.rest) > 0 {
+		number, count := d.uvarint(), d.uvarint()
+		for ; count > 0 && !d.failed; count-- {
+			d.skipReading()
+		}
+		if d.failed {
+			return
+		}
+		name(uint32(number))
+	}
+}
+
 // encodeUnplaced returns a record of readings whose time is not known: the length
 // of the machine's boot id as uvarint, the id, and a record of readings that
 // have the uptime for their time.
@@ -226,23 +244,42 @@ func (d *recordDecoder) reading(before smartmeter.Reading) (r smartmeter.Reading
 	return r
 }
 
+// skipReading goes past a reading without looking at it.
+func (d *recordDecoder) skipReading() {
+	flags := d.next(1)[0]
+	if flags&flagBoot != 0 {
+		d.next(4)
+	}
+	varints := 2 + bits.OnesCount8(flags&byte(smartmeter.AllQuantities))
+	for i, b := range d.rest {
+		if b&0x80 == 0 {
+			varints--
+		}
+		if varints == 0 {
+			d.rest = d.rest[i+1:]
+			return
+		}
+	}
+	d.failed, d.rest = true, nil
+}
+
 func (d *recordDecoder) uvarint() uint64 {
+	if len(d.rest) > 0 && d.rest[0] < 0x80 { // as most are
+		v := d.rest[0]
+		d.rest = d.rest[1:]
+		return uint64(v)
+	}
 	v, n := binary.Uvarint(d.rest)
-	d.skip(n)
-	return v
-}
-
-func (d *recordDecoder) varint() int64 {
-	v, n := binary.Varint(d.rest)
-	d.skip(n)
-	return v
-}
-
-func (d *recordDecoder) skip(n int) {
 	if n <= 0 {
 		d.failed, n = true, len(d.rest)
 	}
 	d.rest = d.rest[n:]
+	return v
+}
+
+func (d *recordDecoder) varint() int64 {
+	u := d.uvarint()
+	return int64(u>>1) ^ -int64(u&1)
 }
 
 // next returns the next n bytes, zeroes where they are missing.
