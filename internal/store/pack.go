@@ -68,9 +68,10 @@ func (d *openDay) setAside() {
 // packMemory packs what has gathered in memory. The caller holds sealing, so
 // that nobody else takes parts of a day away.
 func (s *Store) packMemory() error {
+	var readings []smartmeter.Reading
 	for _, p := range s.partsWith(packAt) {
-		readings, err := p.appendLoose(nil)
-		if err != nil {
+		var err error
+		if readings, err = p.appendLoose(readings[:0]); err != nil {
 			return err
 		}
 		packed, err := s.sealer.encode(p, inOrder(readings), 0)
