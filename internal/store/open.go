@@ -353,6 +353,7 @@ type replay struct {
 	numbers map[uint32]*channel
 	lasting []journalEntry
 	unknown int // readings without a channel
+	scratch []byte
 	// aside are records that wait for the name of a channel, see names.go.
 	aside []wal.Record
 }
@@ -421,7 +422,7 @@ func (r *replay) readings(position wal.Position, number uint32, readings []smart
 		if day == nil {
 			continue
 		}
-		if day.setAside(); day.needs == 0 || position < day.needs {
+		if r.scratch = day.setAside(r.scratch); day.needs == 0 || position < day.needs {
 			day.needs = position
 		}
 		c.showAgain(&reading)

@@ -2,7 +2,9 @@ package store
 
 import (
 	"bytes"
+	"context"
 	"fmt"
+	"runtime/debug"
 	"slices"
 
 	"github.com/iot-smart-meter/smartmeter"
@@ -57,11 +59,26 @@ func (p openPart) appendLoose(readings []smartmeter.Reading) ([]smartmeter.Readi
 }
 
 // setAside takes a full tail out of the way while the log is replayed. There may
-// be days of readings, and no time to pack them before the hub serves.
-func (d *openDay) setAside() {
+// be days of readings, and no time to pack them before the hub serves. scratch is
+// returned to be used again.
+func (d *openDay) setAside(scratch []byte) []byte {
 	if len(d.tail) >= packAt {
-		d.replayed = append(d.replayed, bytes.Clone(appendGroup(beginRecord(nil, d.tail[0].At), d.tail[0].At, 0, d.tail)))
+		scratch = appendGroup(beginRecord(scratch[:0], d.tail[0].At), d.tail[0].At, 0, d.tail)
+		d.replayed = append(d.replayed, bytes.Clone(scratch))
 		d.tail = d.tail[:0] // nobody has a part of it yet
+	}
+	return scratch
+}
+
+// packReplayed packs what the log had when the store was opened, and gives the
+// memory back that this took. What cannot be packed is told on the next beat.
+func (s *Store) packReplayed(ctx context.Context) {
+	if len(s.partsWith(packAt)) == 0 || s.sealing.lock(ctx) != nil {
+		return
+	}
+	defer s.sealing.unlock()
+	if s.packMemory() == nil {
+		debug.FreeOSMemory()
 	}
 }
 

@@ -62,8 +62,10 @@ func (s *sealer) encode(p openPart, readings []smartmeter.Reading, version uint3
 	return s.encoder.Encode(nil, h, readings)
 }
 
-// runSeal packs memory on a beat, and seals when it is time.
+// runSeal packs memory on a beat, and seals when it is time. It begins with what
+// was replayed, which takes more memory than all that comes later.
 func (s *Store) runSeal(ctx context.Context, every time.Duration) {
+	s.packReplayed(ctx)
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
