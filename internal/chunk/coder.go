@@ -1,6 +1,7 @@
 package chunk
 
 import (
+	"bytes"
 	"math/bits"
 	"slices"
 )
@@ -17,6 +18,7 @@ type coder struct {
 	diffs   []int64 // reading: room for all readings, 0 beyond count
 	next    int     // reading: the difference to give next
 	count   int     // reading: how many differences there are
+	still   bool    // reading: all but the first are 0
 
 	tokens [contexts][]byte // reading: parts of joined
 	joined []byte           // reading: all tokens
@@ -49,6 +51,14 @@ func (c *coder) code(predicted, x int64) int64 {
 	return x
 }
 
+// repeat reads a column that stays as it begins.
+func (c *coder) repeat(col []int64) {
+	for i := range col {
+		col[i] = c.diffs[0]
+	}
+	c.next = len(col)
+}
+
 // split turns the differences into tokens and raw bits. The first difference is
 // put into the raw bits as a whole: nothing predicts it, and among the tokens it
 // would be the only one of its kind.
@@ -78,7 +88,7 @@ func (c *coder) split() {
 // join turns tokens and raw bits into differences, of at most n values, and
 // reports whether it came out even.
 func (c *coder) join(n int) bool {
-	c.next, c.count = 0, len(c.joined)
+	c.next, c.count, c.still = 0, len(c.joined), false
 	if len(c.raw.bytes) > 8 { // the first difference is there
 		c.count++
 	}
@@ -91,7 +101,7 @@ func (c *coder) join(n int) bool {
 		return true
 	}
 	c.diffs[0] = int64(c.raw.get(64))
-	if len(c.tokens[0]) == len(c.joined) && onlyZeros(c.joined) {
+	if c.still = onlyZeros(c.tokens[0]) && len(c.tokens[0]) == len(c.joined); c.still {
 		return c.raw.spent()
 	}
 	return c.joinBlocks(c.diffs[1:c.count]) && c.raw.spent()
@@ -131,14 +141,7 @@ func (c *coder) joinBlock(diffs []int64, tokens []byte) (sum uint64) {
 	return sum
 }
 
-func onlyZeros(tokens []byte) bool {
-	for _, t := range tokens {
-		if t != 0 {
-			return false
-		}
-	}
-	return true
-}
+func onlyZeros(tokens []byte) bool { return bytes.Count(tokens, []byte{0}) == len(tokens) }
 
 // direct is how many numbers are their own token.
 const direct = 16

@@ -31,6 +31,10 @@ func (t *table) walk(c *coder, k column, m mode) {
 // plain predicts that a value stays as it was.
 func (t *table) plain(c *coder, k column) {
 	col, x := t.col[k], int64(0)
+	if c.reading && c.still && c.count == len(col) {
+		c.repeat(col)
+		return
+	}
 	for i := range col {
 		x = c.code(x, col[i])
 		col[i] = x

@@ -25,7 +25,8 @@ func (s *Store) Readings(ctx context.Context, node smartmeter.NodeID, ch uint8, 
 			yield(smartmeter.Reading{}, err)
 			return
 		}
-		var r dayReader
+		r := s.reader()
+		defer s.readers.Put(r)
 		for _, day := range days {
 			readings, err := r.read(ctx, s, day)
 			if err != nil {
@@ -57,7 +58,9 @@ func (s *Store) Buckets(ctx context.Context, node smartmeter.NodeID, ch uint8, w
 			return
 		}
 		days = s.withThinned(days, channelID{node, ch}, sums)
-		a := adder{store: s, want: want, from: from, to: to, width: width, sums: sums}
+		r := s.reader()
+		defer s.readers.Put(r)
+		a := adder{store: s, reader: r, want: want, from: from, to: to, width: width, sums: sums}
 		for _, day := range days {
 			buckets, err := a.add(ctx, day)
 			if err != nil {
@@ -128,6 +131,15 @@ type dayReader struct {
 	readings []smartmeter.Reading
 }
 
+// reader returns a dayReader with memory that was used before, if there is some.
+// It is to be put back into s.readers.
+func (s *Store) reader() *dayReader {
+	if r, ok := s.readers.Get().(*dayReader); ok {
+		return r
+	}
+	return &dayReader{}
+}
+
 // read returns a day's readings, valid until the next call.
 func (r *dayReader) read(ctx context.Context, s *Store, day aDay) ([]smartmeter.Reading, error) {
 	if err := ctx.Err(); err != nil {
@@ -142,10 +154,12 @@ func (r *dayReader) read(ctx context.Context, s *Store, day aDay) ([]smartmeter.
 		s.log.Error("a sealed day cannot be read; an earlier version of it may do", "node", day.channel.id.node, "day", row.day, "version", row.version, "err", err)
 		err = nil
 	}
-	if r.readings, err = day.open.appendTo(r.readings, &r.decoder); err != nil {
-		return nil, err
+	if day.open.channel != nil { // what is sealed is in order
+		if r.readings, err = day.open.appendTo(r.readings, &r.decoder); err != nil {
+			return nil, err
+		}
+		r.readings = inOrder(r.readings)
 	}
-	r.readings = inOrder(r.readings)
 	for i := range r.readings {
 		r.readings[i].Node, r.readings[i].Channel = day.channel.id.node, day.channel.id.channel
 	}
@@ -212,7 +226,7 @@ type adder struct {
 	width    smartmeter.Millis
 	sums     map[chunk.Day][]byte
 
-	reader  dayReader
+	reader  *dayReader
 	folder  *rollup.Folder
 	kept    []smartmeter.Bucket
 	buckets []smartmeter.Bucket

@@ -88,6 +88,7 @@ type Store struct {
 	wal     *wal.Log
 	archive *archive.Archive
 	index   *index
+	readers sync.Pool // of *dayReader
 
 	// writing is held by whoever moves what waits into the log.
 	writing gate
