@@ -82,7 +82,7 @@ function options(
     width: host.clientWidth || 300,
     height: host.clientHeight || 200,
     ms: 1,
-    padding: [8, 8, 0, 0],
+    padding: [8, 20, 0, 0],
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false }, points: { size: 8 } },
     scales: {
