@@ -43,8 +43,10 @@ func (s *Store) takeOver(ctx context.Context, _ disk.FS) error {
 	if err != nil {
 		return err
 	}
-	if err := s.PutRetained(retained); err != nil {
-		return err
+	if len(retained) > 0 { // an index that was made again has none, and the log has them
+		if err := s.PutRetained(retained); err != nil {
+			return err
+		}
 	}
 	if err := flush(); err != nil {
 		return err
