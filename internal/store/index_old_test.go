@@ -151,3 +151,34 @@ func TestIndexErasesFromTheFirstForm(t *testing.T) {
 		t.Error("what was erased is still in the files")
 	}
 }
+
+// What the first form has kept lies in the log and the monthly files afterwards,
+// and needs its database no more.
+func TestStoreTakesOverTheFirstForm(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "smartmeter.db")
+	atVersion(t, path, 1, firstForm)
+	for _, when := range []string{"at first", "after a restart", "without its database"} {
+		s, err := Open(t.Context(), Config{Dir: dir, Logger: quiet()})
+		ok(t, err)
+		rows := oldRows()
+		oven, err := allRows(s.Readings(t.Context(), "oven", 0, 0, 1<<50))
+		want(t, when+": readings of the oven", oven, err, rows[:2])
+		lamp, err := allRows(s.Readings(t.Context(), "lamp", 3, 0, 1<<50))
+		want(t, when+": readings of the lamp", lamp, err, rows[2:])
+		devices, err := s.Devices(t.Context())
+		want(t, when+": devices", devices, err, []smartmeter.Device{{ID: "oven", Name: "Oven ☕", Room: "Kitchen", Kind: smartmeter.Heater, Node: "oven", Parent: "main"}})
+		commands, err := s.Commands(t.Context(), "oven", 9)
+		if err != nil || len(commands) != 1 || commands[0].Reason != "latched" {
+			t.Errorf("%s: commands %v, %v", when, commands, err)
+		}
+		retained, err := s.Retained(t.Context())
+		if err != nil || len(retained) != 2 || retained[1].Topic != "dev/x" {
+			t.Errorf("%s: retained messages %v, %v", when, retained, err)
+		}
+		ok(t, s.Close())
+		if when == "after a restart" {
+			ok(t, os.Remove(path))
+		}
+	}
+}

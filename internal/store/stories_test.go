@@ -363,3 +363,40 @@ func TestClockSteps(t *testing.T) {
 		t.Errorf("acknowledged up to %d, want %d", w.Seq, seq)
 	}
 }
+
+// A channel that floods its day is held to what a sealed day can have. It costs
+// nobody else anything, and the next day is a new one.
+func TestDayIsFull(t *testing.T) {
+	const most = 200_000
+	l := begin(t)
+	flood := make([]smartmeter.Reading, 0, 1000)
+	for i := range most + 5000 {
+		flood = append(flood, smartmeter.Reading{
+			Node: "flood", At: storyDay + smartmeter.Instant(i)*400, Boot: 9, Seq: uint32(i) + 1,
+			Measurement: smartmeter.Measurement{Has: smartmeter.Power, Power: smartmeter.Deciwatt(i)},
+		})
+		if len(flood) == cap(flood) {
+			l.take(flood...)
+			flood = flood[:0]
+		}
+	}
+	others := samples("lamp", storyDay, 60)
+	l.take(others...)
+	next := samples("flood", storyDay+day, 60)
+	for i := range next {
+		next[i].Boot = 10
+	}
+	l.take(next...)
+	check := func(when string) {
+		t.Helper()
+		if n := len(l.readings("flood")); n != most+len(next) {
+			t.Errorf("%s: %d readings of the flood, want %d", when, n, most+len(next))
+		}
+		same(t, when+": another's readings", l.readings("lamp"), others)
+	}
+	check("open")
+	l.restart(func() {})
+	check("after a restart")
+	l.seal(storyDay + 2*day)
+	check("sealed")
+}
