@@ -46,6 +46,7 @@ var rooms = map[string]string{
 	"web/build":                "",
 	"cmd/smartmeter":           "*",
 	"cmd/figures":              "*",
+	"cmd/figures/broker":       "internal/mqtt",
 }
 
 // onMicrocontroller lists the rooms that a node's firmware compiles; what they

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -86,20 +87,26 @@ func scaleOf(quick bool) scale {
 type bench struct {
 	scale
 	program string // path of the program under test
+	broker  string // path of the broker alone
 	dir     string // for data directories
 	dirs    int    // made so far
 }
 
-// newBench builds the program as `make build` does.
+// newBench builds the programs as `make build` does.
 func newBench(ctx context.Context, dir string, s scale) (*bench, error) {
-	b := &bench{scale: s, dir: dir, program: filepath.Join(dir, "smartmeter")}
-	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", b.program,
-		"github.com/iot-smart-meter/smartmeter/cmd/smartmeter")
+	b := &bench{scale: s, dir: dir, program: filepath.Join(dir, "smartmeter"), broker: filepath.Join(dir, "broker")}
+	return b, errors.Join(build(ctx, b.program, "smartmeter"), build(ctx, b.broker, "figures/broker"))
+}
+
+// build builds a program of cmd.
+func build(ctx context.Context, path, name string) error {
+	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", path,
+		"github.com/iot-smart-meter/smartmeter/cmd/"+name)
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if said, err := build.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("build the program: %w: %s", err, said)
+		return fmt.Errorf("build %s: %w: %s", name, err, said)
 	}
-	return b, nil
+	return nil
 }
 
 // newDir returns a new, empty directory.

@@ -114,11 +114,7 @@ func (b *bench) cost(ctx context.Context, start func(*bench, context.Context) (*
 }
 
 func (b *bench) startBroker(ctx context.Context) (*contender, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
-	p, err := launch(ctx, self, brokerArgument)
+	p, err := launch(ctx, b.broker)
 	if err != nil {
 		return nil, err
 	}

@@ -2,20 +2,9 @@ package main
 
 import (
 	"bytes"
-	"os"
 	"strings"
 	"testing"
 )
-
-// The programs that are measured are processes of their own; the broker is this
-// test binary.
-func TestMain(m *testing.M) {
-	if len(os.Args) == 2 && os.Args[1] == brokerArgument {
-		exitOn(beBroker(os.Stdin, os.Stdout))
-		return
-	}
-	os.Exit(m.Run())
-}
 
 // TestQuickRun measures everything once, with little of it. What comes out is
 // not looked at, only that it does, and that nothing is lost on the way.

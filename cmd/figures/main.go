@@ -34,10 +34,6 @@ import (
 const longest = 30 * time.Minute
 
 func main() {
-	if len(os.Args) == 2 && os.Args[1] == brokerArgument {
-		exitOn(beBroker(os.Stdin, os.Stdout))
-		return
-	}
 	quick := flag.Bool("quick", false, "measure little, to see that it works")
 	only := flag.String("only", "", "measure only that in whose name this is, as in `day`")
 	flag.Parse()

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -11,7 +12,11 @@ import (
 // startBrokerProcess runs the broker until the test stops it.
 func startBrokerProcess(t *testing.T) *contender {
 	t.Helper()
-	c, err := (&bench{}).startBroker(t.Context())
+	b := &bench{broker: filepath.Join(t.TempDir(), "broker")}
+	if err := build(t.Context(), b.broker, "figures/broker"); err != nil {
+		t.Fatal(err)
+	}
+	c, err := b.startBroker(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
