@@ -52,7 +52,7 @@ var rooms = map[string]string{
 // onMicrocontroller lists the rooms that a node's firmware compiles; what they
 // use, directly or not, must not contain these packages.
 var (
-	onMicrocontroller = []string{".", "internal/pzem", "internal/wire", "internal/node"}
+	onMicrocontroller = []string{".", "internal/pzem", "internal/wire", "internal/node", "internal/display"}
 	tooLargeForThem   = []string{"encoding/json", "fmt", "reflect", "net"}
 )
 
