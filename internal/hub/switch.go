@@ -37,7 +37,8 @@ type pending struct {
 	text     bool   // the fielded form: answered by relay/state alone
 	lease    lease  // what an ON is granted
 	message  smartmeter.Message
-	sent     bool          // it is or will be at the broker: an answer may be for it
+	sent     bool // it is or will be at the broker: an answer may be for it
+	sentAt   time.Time
 	waits    bool          // it is in line behind another, see turn.go
 	turn     *time.Timer   // sends it then; nil if it never waited
 	answered chan struct{} // closed when the command is final

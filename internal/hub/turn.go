@@ -11,8 +11,8 @@ import (
 // word on the first is here, the broker has sent the echo on its way, and what
 // follows arrives behind it.
 
-// turnPatience is how long a command waits for the node's word on the one
-// before it. A person who taps again because nothing happens must not wait
+// turnPatience is how long the node's word on a command is waited for, from when
+// it was sent, before the next one follows. A person who taps again because nothing happens must not wait
 // until that one is given up, and a node that said nothing has no echo.
 const turnPatience = 2 * time.Second
 
@@ -33,7 +33,7 @@ func (h *Hub) beginSending(ctx context.Context, p *pending) (now bool, err error
 		p.turn = time.AfterFunc(turnPatience, func() { h.sendInTurn(p) })
 		return false, nil
 	}
-	p.sent = true
+	p.sent, p.sentAt = true, time.Now()
 	return true, nil
 }
 
@@ -77,13 +77,35 @@ func (h *Hub) sendInTurn(p *pending) {
 	h.noteSent(p)
 }
 
-// leaveLine reports whether p is still wanted and was in line.
+// leaveLine reports whether p is still wanted, and is next. If it is not, it
+// stays in line.
 func (h *Hub) leaveLine(p *pending) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if !p.waits || p.command.State.Final() {
+	c := h.devices[p.command.Device]
+	if !p.waits || p.command.State.Final() || c == nil {
 		return false
 	}
-	p.waits, p.sent = false, true
+	now := time.Now()
+	if wait := c.node.turnIn(p, now); wait > 0 {
+		p.turn.Reset(wait)
+		return false
+	}
+	p.waits, p.sent, p.sentAt = false, true, now
 	return true
+}
+
+// turnIn returns how long p has to wait at most: for those before it in line, and
+// for the node's word on what it was sent last.
+func (n *node) turnIn(p *pending, now time.Time) (wait time.Duration) {
+	for _, other := range n.pending {
+		switch {
+		case other == p || !other.text:
+		case other.waits && other.number < p.number:
+			wait = max(wait, turnPatience)
+		case other.sent:
+			wait = max(wait, turnPatience-now.Sub(other.sentAt))
+		}
+	}
+	return wait
 }

@@ -102,3 +102,17 @@ func TestErasedDeviceLeavesNothingInLine(t *testing.T) {
 		l.expectSent("after erasing", wire.TextOff)
 	})
 }
+
+// However many wait, a silent node gets them one by one: each could have an echo
+// on its way.
+func TestSilenceHoldsEachCommandUp(t *testing.T) {
+	newLab(t, func(t *testing.T, l *lab) {
+		l.asks(false, true, false)
+		time.Sleep(2100 * time.Millisecond)
+		l.expectSent("after a while", wire.TextOff, wire.TextOn)
+		time.Sleep(1800 * time.Millisecond)
+		l.expectSent("shortly before the second is given up", wire.TextOff, wire.TextOn)
+		time.Sleep(200 * time.Millisecond)
+		l.expectSent("after another while", wire.TextOff, wire.TextOn, wire.TextOff)
+	})
+}
