@@ -72,6 +72,7 @@ screens: page
 torture:
 	$(GO) test -timeout 2h ./internal/mqtt -run Campaign -v -mqtt.mutations=1000000
 	$(GO) test -timeout 2h ./cmd/smartmeter -run HubIsKilled -v -kills=1000
+	$(GO) test -timeout 2h ./internal/sim -run CommandsCampaign -v -commands=1000000
 
 clean:
 	rm -rf bin web/node_modules

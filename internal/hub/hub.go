@@ -229,7 +229,7 @@ func (h *Hub) remember(ctx context.Context) error {
 // rememberCommands takes a device's last command, and closes those whose answer
 // the hub was not there to hear.
 func (h *Hub) rememberCommands(ctx context.Context, d smartmeter.Device) error {
-	last, err := h.store.Commands(ctx, d.ID, maxPendingCommands)
+	last, err := h.latestCommands(ctx, d.ID)
 	if err != nil {
 		return err
 	}
@@ -243,6 +243,18 @@ func (h *Hub) rememberCommands(ctx context.Context, d smartmeter.Device) error {
 		}
 	}
 	return nil
+}
+
+// latestCommands returns a device's newest commands, newest first: all that may
+// have been without an answer when the newest was asked for, however many.
+func (h *Hub) latestCommands(ctx context.Context, id smartmeter.DeviceID) ([]smartmeter.Command, error) {
+	const open = smartmeter.Instant((commandValid + commandGrace) / time.Millisecond)
+	for limit := maxPendingCommands; ; limit *= 4 {
+		last, err := h.store.Commands(ctx, id, limit)
+		if err != nil || len(last) < limit || last[0].AskedAt-last[limit-1].AskedAt > open {
+			return last, err
+		}
+	}
 }
 
 // Start begins to listen to the nodes.

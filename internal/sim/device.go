@@ -102,14 +102,20 @@ func (d *device) patient() bool {
 type relay struct {
 	on    bool
 	moved atomic.Uint64
+	// watch is told of every movement; nil for nobody.
+	watch func(on bool)
 }
 
 // Set moves the relay.
 func (r *relay) Set(on bool) error {
-	if on != r.on {
+	moves := on != r.on
+	r.on = on
+	if moves {
 		r.moved.Add(1)
 	}
-	r.on = on
+	if moves && r.watch != nil {
+		r.watch(on)
+	}
 	return nil
 }
 
