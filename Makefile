@@ -56,7 +56,7 @@ types: page
 # The programs of cmd run as processes of their own, which are not watched.
 race: page
 	scripts/need gcc mosquitto mosquitto_pub python3-paho-mqtt
-	CGO_ENABLED=1 $(GO) test -race ./internal/... ./web/...
+	CGO_ENABLED=1 $(GO) test -race -short ./internal/... ./web/...
 
 # The figures of docs/figures.md, in about three minutes.
 bench: page

@@ -200,12 +200,17 @@ func (b *book) obeyed(id string) *order {
 	return o
 }
 
-// open returns how many commands have no end yet on the disk, and forgets those
-// that ended long ago.
+// open returns how many commands have no end yet, and forgets those that ended
+// long ago and for good.
 func (b *book) open(tell bool) int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	open := 0
+	open, unsure := 0, make(map[string]bool)
+	for _, rows := range b.rows {
+		for _, r := range rows {
+			unsure[r.id] = r.durable.State == "" || !r.durable.State.Final()
+		}
+	}
 	now := b.world.agenda.Now()
 	for id, o := range b.orders {
 		if !o.state.Final() || o.state == "" {
@@ -213,7 +218,7 @@ func (b *book) open(tell bool) int {
 			if tell {
 				b.world.t.Logf("%s %+v", id, o)
 			}
-		} else if now-o.asked > 10*time.Minute {
+		} else if now-o.asked > 10*time.Minute && !unsure[id] {
 			delete(b.orders, id)
 		}
 	}

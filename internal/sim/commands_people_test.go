@@ -91,7 +91,7 @@ func (c *campaign) mishap(j *judge, n int) {
 		j.Weld(true)
 		c.agenda.After(d, func() { j.Weld(false) })
 	case n < 560:
-		c.wall += c.upTo(48*time.Hour) - 24*time.Hour
+		c.wall.Add(int64(c.upTo(48*time.Hour) - 24*time.Hour))
 	case n < 580:
 		c.restartHub(d)
 	default:
@@ -127,7 +127,7 @@ func (c *campaign) restartBroker(d time.Duration, forget bool) {
 func (c *campaign) retain(j *judge) {
 	payload := c.text()
 	if t, runs := j.Clock(); runs && c.people.IntN(2) == 0 {
-		payload = string(wire.AppendCommand(nil, &wire.Command{ID: c.name("retained"), Boot: j.boot, BeforeT: t + 3_600_000, On: true}))
+		payload = string(wire.AppendCommand(nil, &wire.Command{ID: c.name("retained"), Boot: j.boot, BeforeT: t + 10_000, On: true}))
 	}
 	c.publish(j, "relay/commands", payload, true)
 	c.agenda.After(c.someTime(), func() { c.publish(j, "relay/commands", "", true) })
@@ -217,8 +217,11 @@ func (j *judge) checkHistory(least int) {
 // lasted is how long the campaign took, in virtual time.
 func (c *campaign) lasted() time.Duration { return c.ended }
 
-// note takes something into the digest of a run.
+// note takes something into the digest of a run, which tells whether a replay was
+// the same.
 func (c *campaign) note(format string, args ...any) {
+	c.noting.Lock()
+	defer c.noting.Unlock()
 	fmt.Fprintf(c.digest, format, args...)
 	fmt.Fprintln(c.digest, c.agenda.Now())
 }

@@ -8,8 +8,9 @@ import (
 
 // Agenda is the one queue of all that is going to happen in a world of faults:
 // one thing after the other, in the order of time, and what was put down first
-// where the time is the same. So nothing is decided by which goroutine is
-// faster, and one seed replays one run.
+// where the time is the same. So nothing of it is decided by which goroutine is
+// faster, and one seed replays one run, but for what a program under test leaves
+// to the order of its goroutines and maps.
 //
 // Its time is that of package time. It is made for the bubble of
 // testing/synctest, in which that is virtual and a week passes in seconds.
