@@ -123,6 +123,10 @@ const (
 	maxNodes           = 2000
 	maxChannels        = 8
 	maxPendingCommands = 8
+	// maxValidCommands is how many commands to a node can be valid at once. A
+	// node knows the last sixteen again, other people's among them: one more, and
+	// it would obey a copy of the first.
+	maxValidCommands = 12
 )
 
 // How long the hub believes what it was told.

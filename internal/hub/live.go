@@ -21,8 +21,9 @@ type node struct {
 	relay    smartmeter.RelayState
 	channels map[uint8]*channel
 
-	requests    uint64              // how many commands were asked for
-	pending     map[string]*pending // commands without an answer, by id
+	requests    uint64                      // how many commands were asked for
+	asked       [maxValidCommands]time.Time // when the last ones were
+	pending     map[string]*pending         // commands without an answer, by id
 	lastCommand *smartmeter.Command
 	lease       lease // of the ON that the node acknowledged last
 }

@@ -116,6 +116,7 @@ func (h *Hub) request(req SwitchRequest) (*pending, error) {
 	if !req.On {
 		c.node.lease = lease{} // whatever becomes of this command
 	}
+	c.node.asked[c.node.requests%maxValidCommands] = now
 	c.node.requests++
 	p := &pending{
 		lease:    granted,
@@ -178,6 +179,8 @@ func (c *channel) askable(text bool) error {
 		return conflict(c, "is offline and would not hear the command")
 	case len(n.pending) >= maxPendingCommands:
 		return conflict(c, "has not answered the commands before this one; wait a few seconds")
+	case !text && time.Since(n.asked[n.requests%maxValidCommands]) < commandValid:
+		return conflict(c, "was asked many times in a few seconds; wait a few more")
 	case text && n.numbered:
 		return conflict(c, "has not told yet what it understands; it does when it connects again")
 	default:

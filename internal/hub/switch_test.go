@@ -308,3 +308,24 @@ func TestRestartClosesEveryOpenCommand(t *testing.T) {
 		time.Sleep(20 * time.Second)
 	})
 }
+
+// A node remembers sixteen commands. Whatever comes twice, none of those that
+// are still valid may be forgotten.
+func TestNoMoreCommandsThanANodeRemembers(t *testing.T) {
+	withNode(t, func(t *testing.T, l *lab, n *realNode) {
+		taken := 0
+		for i := range 30 {
+			_, err := l.Switch(t.Context(), hub.SwitchRequest{Device: "n1", On: i%2 == 0, Wait: time.Second})
+			if err == nil {
+				taken++
+			} else if smartmeter.CodeOf(err) != smartmeter.Conflict {
+				t.Fatal(err)
+			}
+		}
+		if taken != 12 {
+			t.Errorf("%d commands taken in a moment, want 12", taken)
+		}
+		time.Sleep(11 * time.Second)
+		l.ask(hub.SwitchRequest{On: true})
+	})
+}
