@@ -2,6 +2,8 @@ package store
 
 import (
 	"crypto/rand"
+	"encoding/binary"
+	"encoding/hex"
 	"strings"
 
 	"github.com/iot-smart-meter/smartmeter"
@@ -19,7 +21,7 @@ type channelID struct {
 type channel struct {
 	id     channelID
 	uid    chunk.ID   // its name for good
-	number uint32     // in the log
+	number uint32     // in the log, see numberOf
 	key    channelKey // in the index; 0 while that does not know it
 
 	latest *smartmeter.Reading // replaced, never changed
@@ -74,17 +76,34 @@ func (s *Store) channelOf(id channelID) *channel {
 		return c
 	}
 	id.node = smartmeter.NodeID(strings.Clone(string(id.node))) // it may be part of a longer text
-	var uid chunk.ID
-	_, _ = rand.Read(uid[:]) // never fails
-	c := s.addChannel(id, uid)
-	s.giveNumber(c)
+	c := s.addChannel(id, s.newUID())
 	s.entries = append(s.entries, entry{Channel: c.entry()})
 	return c
 }
 
+// newUID draws a channel's name for good, of which its number differs from all
+// others.
+func (s *Store) newUID() (uid chunk.ID) {
+	for {
+		_, _ = rand.Read(uid[:]) // never fails
+		taken := false
+		for other := range s.byUID {
+			taken = taken || numberOf(other) == numberOf(uid)
+		}
+		if !taken {
+			return uid
+		}
+	}
+}
+
+// numberOf returns the number that stands for a channel in the log. It follows
+// from the channel's name for good, so that no number ever stands for another
+// channel, whatever a disk forgets.
+func numberOf(uid chunk.ID) uint32 { return binary.LittleEndian.Uint32(uid[:]) }
+
 // addChannel makes a channel with a name for good. The caller holds mu.
 func (s *Store) addChannel(id channelID, uid chunk.ID) *channel {
-	c := &channel{id: id, uid: uid, boots: make(map[smartmeter.BootID]*boot), days: make(map[chunk.Day]*openDay), energy: newChannelEnergy()}
+	c := &channel{id: id, uid: uid, number: numberOf(uid), boots: make(map[smartmeter.BootID]*boot), days: make(map[chunk.Day]*openDay), energy: newChannelEnergy()}
 	s.keys++
 	c.key = s.keys
 	s.byUID[uid] = c
@@ -94,20 +113,20 @@ func (s *Store) addChannel(id channelID, uid chunk.ID) *channel {
 	return c
 }
 
-// giveNumber gives a channel its number in the log, if it has none.
-func (s *Store) giveNumber(c *channel) {
-	if c.number == 0 {
-		s.numbers++
-		c.number = s.numbers
-	}
-}
+// nameless begins the name in the index of a channel whose name is lost; the
+// rest is its name for good. No node has such an id.
+const nameless = "?"
 
 func (c *channel) entry() *channelEntry {
 	return &channelEntry{Number: c.number, UID: c.uid, Node: c.id.node, Channel: c.id.channel}
 }
 
 func (c *channel) row() channelRow {
-	return channelRow{key: c.key, uid: c.uid, node: c.id.node, channel: c.id.channel}
+	row := channelRow{key: c.key, uid: c.uid, node: c.id.node, channel: c.id.channel}
+	if row.node == "" {
+		row.node = smartmeter.NodeID(nameless + hex.EncodeToString(c.uid[:]))
+	}
+	return row
 }
 
 // boot returns what is known of a boot. When there are too many, one is

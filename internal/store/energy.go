@@ -143,11 +143,11 @@ func (s *Store) corrected() {
 	}
 }
 
-// forgetCorrections takes from memory what was decided about a device. The caller
-// holds mu.
-func (s *Store) forgetCorrections(d smartmeter.Device) {
+// forgetCorrections takes from memory what was decided about a device that is
+// erased. The caller holds mu.
+func (s *Store) forgetCorrections(e erasedEntry) {
 	s.corrections = slices.DeleteFunc(slices.Clone(s.corrections), func(c smartmeter.Correction) bool {
-		return entry{Correction: &c}.about(d)
+		return entry{Correction: &c}.about(e)
 	})
 	s.corrected()
 }

@@ -95,8 +95,8 @@ func (t indexWriter) putCorrections(c indexChange) error {
 	return nil
 }
 
-func (t indexWriter) eraseCorrections(e erasure) error {
-	return t.do(`DELETE FROM correction WHERE node = ? AND channel = ? OR device = ?`, e.node, e.channel, e.device)
+func (t indexWriter) eraseCorrections(d smartmeter.Device) error {
+	return t.do(`DELETE FROM correction WHERE node = ? AND channel = ? OR device = ?`, d.Node, d.Channel, d.ID)
 }
 
 // corrections returns the journal, in the order in which it was made.

@@ -18,7 +18,7 @@ import (
 func TestIndexAgainstAModel(t *testing.T) {
 	x := newIndex(t)
 	rapid.Check(t, func(t *rapid.T) {
-		fine(t, x.apply(context.Background(), indexChange{erased: []erasure{{"n1", 0, "n1"}, {"n2", 0, "n2"}, {"n3", 0, "n3"}}}))
+		fine(t, x.apply(context.Background(), indexChange{erased: []erasedEntry{{smartmeter.Device{ID: "n1"}, []chunk.ID{{1}}}, {smartmeter.Device{ID: "n2"}, []chunk.ID{{2}}}, {smartmeter.Device{ID: "n3"}, []chunk.ID{{3}}}}}))
 		m := newModel()
 		for range rapid.IntRange(1, 5).Draw(t, "changes") {
 			c := m.change(t)
@@ -51,7 +51,7 @@ func (m *model) change(t *rapid.T) (c indexChange) {
 	for key := channelKey(1); key <= 3; key++ {
 		node := smartmeter.NodeID(fmt.Sprintf("n%d", key))
 		if m.chunks[key] != nil && rapid.IntRange(0, 9).Draw(t, "erase") == 0 {
-			c.erased = append(c.erased, erasure{node, 0, smartmeter.DeviceID(node)})
+			c.erased = append(c.erased, erasedEntry{smartmeter.Device{ID: smartmeter.DeviceID(node)}, []chunk.ID{{byte(key)}}})
 			delete(m.chunks, key)
 			delete(m.sums, key)
 		}

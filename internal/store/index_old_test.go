@@ -3,6 +3,7 @@ package store
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/iot-smart-meter/smartmeter"
@@ -144,7 +145,10 @@ func TestIndexErasesFromTheFirstForm(t *testing.T) {
 	path, ctx := filepath.Join(t.TempDir(), "smartmeter.db"), t.Context()
 	atVersion(t, path, 1, firstForm)
 	x := indexAt(t, path)
-	ok(t, x.apply(ctx, indexChange{erased: []erasure{{"oven", 0, "oven"}}}))
+	channels, err := x.channels(ctx)
+	ok(t, err)
+	oven := channels[slices.IndexFunc(channels, func(c channelRow) bool { return c.node == "oven" })]
+	ok(t, x.apply(ctx, indexChange{erased: []erasedEntry{{smartmeter.Device{ID: "oven", Node: "oven"}, []chunk.ID{oven.uid}}}}))
 	readings, err := allRows(x.oldReadings(ctx))
 	want(t, "old readings", readings, err, oldRows()[2:])
 	if found(t, path, "latched") {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/iot-smart-meter/smartmeter"
 	"github.com/iot-smart-meter/smartmeter/internal/archive"
+	"github.com/iot-smart-meter/smartmeter/internal/chunk"
 	"zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitex"
 )
@@ -15,7 +16,7 @@ import (
 // come first and everything else after them, in the order of the fields: what a
 // change erases and writes, is written.
 type indexChange struct {
-	erased []erasure
+	erased []erasedEntry
 	// moved tells where frames lie after a rewrite, gone which of them it
 	// dropped.
 	moved map[place]place
@@ -40,14 +41,6 @@ type indexChange struct {
 	// applied is the log's position up to which it is reflected in the index;
 	// 0 leaves it.
 	applied uint64
-}
-
-// erasure takes a channel with all that was measured on it, and a device with
-// its commands.
-type erasure struct {
-	node    smartmeter.NodeID
-	channel uint8
-	device  smartmeter.DeviceID
 }
 
 // apply makes c durable, all of it or, with an error, nothing. The exception
@@ -99,8 +92,15 @@ func (t indexWriter) do(query string, args ...any) error {
 	return sqlitex.Execute(t.conn, query, &sqlitex.ExecOptions{Args: args})
 }
 
+// putChannels takes a name from a channel that had it and was forgotten, see
+// nameless.
 func (t indexWriter) putChannels(c indexChange) error {
 	for _, r := range c.channels {
+		if err := t.do(`
+			UPDATE channel SET node = '?' || lower(hex(uid)) WHERE node = ? AND channel = ? AND key <> ?`,
+			r.node, r.channel, r.key); err != nil {
+			return err
+		}
 		if err := t.do(`
 			INSERT INTO channel (key, uid, node, channel) VALUES (?, ?, ?, ?)
 			ON CONFLICT (key) DO UPDATE SET uid = excluded.uid, node = excluded.node, channel = excluded.channel
@@ -274,39 +274,46 @@ func (t indexWriter) drop(c indexChange) error {
 // latest reading with it.
 func (t indexWriter) erase(c indexChange) error {
 	for _, e := range c.erased {
-		if err := errors.Join(t.eraseOld(e), t.eraseChannel(e), t.eraseDevice(e), t.eraseCorrections(e)); err != nil {
-			return fmt.Errorf("erase %s: %w", e.device, err)
+		if err := errors.Join(t.eraseChannels(e.Channels), t.eraseDevice(e.Device.ID), t.eraseCorrections(e.Device)); err != nil {
+			return fmt.Errorf("erase %s: %w", e.Device.ID, err)
 		}
 	}
 	return nil
 }
 
-func (t indexWriter) eraseChannel(e erasure) error {
-	if err := t.do(`
-		DELETE FROM change WHERE kind IN ('chunk', 'sums')
-		AND key GLOB (SELECT lower(hex(uid)) || '/*' FROM channel WHERE node = ? AND channel = ?)`, e.node, e.channel); err != nil {
-		return err
+func (t indexWriter) eraseChannels(uids []chunk.ID) error {
+	for _, uid := range uids {
+		if err := t.eraseOld(uid); err != nil {
+			return err
+		}
+		if err := t.do(`
+			DELETE FROM change WHERE kind IN ('chunk', 'sums') AND key GLOB lower(hex(?)) || '/*'`, uid[:]); err != nil {
+			return err
+		}
+		if err := t.do(`DELETE FROM channel WHERE uid = ?`, uid[:]); err != nil {
+			return err
+		}
 	}
-	return t.do(`DELETE FROM channel WHERE node = ? AND channel = ?`, e.node, e.channel)
+	return nil
 }
 
-func (t indexWriter) eraseDevice(e erasure) error {
+func (t indexWriter) eraseDevice(id smartmeter.DeviceID) error {
 	if err := t.do(`
 		DELETE FROM change WHERE kind = 'command'
-		AND key IN (SELECT id FROM command WHERE device = ?)`, e.device); err != nil {
+		AND key IN (SELECT id FROM command WHERE device = ?)`, id); err != nil {
 		return err
 	}
-	if err := t.do(`DELETE FROM command WHERE device = ?`, e.device); err != nil {
+	if err := t.do(`DELETE FROM command WHERE device = ?`, id); err != nil {
 		return err
 	}
-	return t.do(`DELETE FROM device WHERE id = ?`, e.device)
+	return t.do(`DELETE FROM device WHERE id = ?`, id)
 }
 
 // eraseOld deletes a channel's readings of the first form, where it is still there.
-func (t indexWriter) eraseOld(e erasure) error {
+func (t indexWriter) eraseOld(uid chunk.ID) error {
 	old, err := number(t.conn, `SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'reading'`)
 	if err != nil || old == 0 {
 		return err
 	}
-	return t.do(`DELETE FROM reading WHERE channel = (SELECT key FROM channel WHERE node = ? AND channel = ?)`, e.node, e.channel)
+	return t.do(`DELETE FROM reading WHERE channel = (SELECT key FROM channel WHERE uid = ?)`, uid[:])
 }

@@ -113,7 +113,7 @@ func TestIndexChangesAreOneSequence(t *testing.T) {
 		{14, "command", "c1", 2},
 	})
 
-	ok(t, x.apply(ctx, indexChange{erased: []erasure{{"oven", 0, "oven"}}}))
+	ok(t, x.apply(ctx, indexChange{erased: []erasedEntry{{smartmeter.Device{ID: "oven", Node: "oven"}, []chunk.ID{{0xab, 15: 1}}}}}))
 	ok(t, x.apply(ctx, indexChange{commands: []smartmeter.Command{{ID: "c4", Device: "d"}}}))
 	got, err = x.changes(ctx, 0, 100)
 	want(t, "after an erasure", got, err, []changeRow{first[3], first[6], first[9], {15, "command", "c4", 1}})
@@ -187,7 +187,6 @@ func TestIndexRefusesWhatItCannotKeep(t *testing.T) {
 	for name, c := range map[string]indexChange{
 		"a chunk of an unknown channel":  {settings: setting, chunks: []chunkRow{sampleChunk(3, 1, 1)}},
 		"sums of an unknown channel":     {settings: setting, sums: []sumsRow{{3, 1, []byte("s")}}},
-		"a second key for a channel":     {settings: setting, channels: []channelRow{{key: 3, uid: chunk.ID{3}, node: "oven"}}},
 		"an id that another channel has": {settings: setting, channels: []channelRow{{key: 3, uid: chunk.ID{0xab, 15: 1}, node: "new"}}},
 	} {
 		if err := x.apply(ctx, c); err == nil || errors.Is(err, errIndexBroken) {
@@ -196,6 +195,23 @@ func TestIndexRefusesWhatItCannotKeep(t *testing.T) {
 		if d := cmp.Diff(before, dump(t, x)); d != "" {
 			t.Errorf("%s left something behind (-before +after):\n%s", name, d)
 		}
+	}
+}
+
+// A disk that forgot a channel lets it be made once more. The name goes to the
+// newer one, and what the older one has measured stays.
+func TestIndexGivesANameToTheNewerChannel(t *testing.T) {
+	x, ctx := newIndex(t), t.Context()
+	ok(t, x.apply(ctx, sampleChange()))
+	before, err := x.channels(ctx)
+	ok(t, err)
+	ok(t, x.apply(ctx, indexChange{channels: []channelRow{{key: 3, uid: chunk.ID{3}, node: "oven"}}}))
+	after, err := x.channels(ctx)
+	before[0].node = "?ab000000000000000000000000000001"
+	want(t, "channels", after, err, append(before, channelRow{key: 3, uid: chunk.ID{3}, node: "oven"}))
+	chunks, err := allRows(x.chunks(ctx, 1, 0, forEver))
+	if err != nil || len(chunks) == 0 {
+		t.Errorf("the older channel has %d days left, %v", len(chunks), err)
 	}
 }
 
@@ -208,14 +224,14 @@ func TestIndexErasesForGood(t *testing.T) {
 	if !found(t, path, "oven-sums") || !found(t, path, "oven-latched") {
 		t.Fatal("what is to be erased was never written")
 	}
-	ok(t, x.apply(ctx, indexChange{erased: []erasure{{"oven", 0, "oven"}}}))
+	ok(t, x.apply(ctx, indexChange{erased: []erasedEntry{{smartmeter.Device{ID: "oven", Node: "oven"}, []chunk.ID{{0xab, 15: 1}}}}}))
 	expectErased(t, x)
 	expectGone(t, path)
 	devices, err := x.devices(ctx)
 	want(t, "devices", devices, err, c.devices[:1])
 	sums, err := sumsOf(ctx, x, 2, 0, forEver)
 	want(t, "the lamp's sums", sums, err, c.sums[2:])
-	ok(t, x.apply(ctx, indexChange{erased: []erasure{{"oven", 0, "oven"}}}))
+	ok(t, x.apply(ctx, indexChange{erased: []erasedEntry{{smartmeter.Device{ID: "oven", Node: "oven"}, []chunk.ID{{0xab, 15: 1}}}}}))
 	expectErased(t, x)
 }
 
@@ -235,7 +251,7 @@ func TestIndexErasesForGoodLater(t *testing.T) {
 			t.Error(err)
 			break
 		}
-		if err := x.apply(ctx, indexChange{erased: []erasure{{"oven", 0, "oven"}}}); !errors.Is(err, errNotYetScrubbed) {
+		if err := x.apply(ctx, indexChange{erased: []erasedEntry{{smartmeter.Device{ID: "oven", Node: "oven"}, []chunk.ID{{0xab, 15: 1}}}}}); !errors.Is(err, errNotYetScrubbed) {
 			t.Errorf("erase beside a query: %v", err)
 		}
 		break

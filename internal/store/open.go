@@ -3,67 +3,19 @@ package store
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/iot-smart-meter/smartmeter"
 	"github.com/iot-smart-meter/smartmeter/internal/archive"
-	"github.com/iot-smart-meter/smartmeter/internal/chunk"
 	"github.com/iot-smart-meter/smartmeter/internal/disk"
 	"github.com/iot-smart-meter/smartmeter/internal/wal"
 )
-
-// siteName is the file with the site's id: 32 hexadecimal digits.
-const siteName = "site.id"
-
-// openSite reads who this data belongs to, or draws an id the first time.
-func (s *Store) openSite(_ context.Context, fs disk.FS) error {
-	f, err := fs.Open(siteName)
-	if errors.Is(err, os.ErrNotExist) {
-		_, _ = rand.Read(s.site[:]) // never fails
-		err = writeSite(fs, s.site)
-	} else if err == nil {
-		s.site, err = readSite(f)
-	}
-	if err != nil {
-		return fmt.Errorf("the site's id in %s: %w", siteName, err)
-	}
-	s.sealer.site = s.site
-	return nil
-}
-
-func readSite(f disk.File) (site chunk.ID, err error) {
-	text := make([]byte, 2*len(site))
-	_, err = f.ReadAt(text, 0)
-	if err == nil {
-		_, err = hex.Decode(site[:], text)
-	}
-	return site, errors.Join(err, f.Close())
-}
-
-func writeSite(fs disk.FS, site chunk.ID) error {
-	const draft = siteName + ".new"
-	if err := fs.Remove(draft); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
-	f, err := fs.Create(draft, 0)
-	if err != nil {
-		return err
-	}
-	_, err = f.WriteAt([]byte(hex.EncodeToString(site[:])+"\n"), 0)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	if err := fs.Rename(draft, siteName); err != nil {
-		return err
-	}
-	return fs.SyncDir(".")
-}
 
 func (s *Store) openArchive(_ context.Context, fs disk.FS) (err error) {
 	s.archive, err = archive.Open(archive.Config{FS: fs, Dir: chunkDir, Site: s.site})
@@ -94,6 +46,9 @@ func (s *Store) openIndexAt(ctx context.Context, path string) (err error) {
 		return err
 	}
 	if err = s.remember(ctx); err == nil {
+		s.old, err = s.isOld(ctx)
+	}
+	if err == nil {
 		err = s.adopt(ctx)
 	}
 	if err != nil {
@@ -130,7 +85,11 @@ func (s *Store) remember(ctx context.Context) error {
 	}
 	byKey := make(map[channelKey]*channel)
 	for _, row := range channels {
-		c := s.addChannel(channelID{row.node, row.channel}, row.uid)
+		id := channelID{row.node, row.channel}
+		if strings.HasPrefix(string(row.node), nameless) {
+			id = channelID{}
+		}
+		c := s.addChannel(id, row.uid)
 		c.key, byKey[row.key] = row.key, c
 		s.keys = max(s.keys, row.key)
 	}
@@ -145,7 +104,11 @@ func (s *Store) remember(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		byKey[span.channel].boot(span.boot).recall(span)
+		c := byKey[span.channel]
+		if c == nil {
+			return fmt.Errorf("%w: it has samples of a channel that it does not know", errIndexBroken)
+		}
+		c.boot(span.boot).recall(span)
 	}
 	if s.corrections, err = s.index.corrections(ctx); err != nil {
 		return err
@@ -172,6 +135,9 @@ func (s *Store) adopt(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := s.checkAge(marks); err != nil {
+		return err
+	}
 	a := adoption{store: s}
 	now, report, err := s.archive.Scan(ctx, marks, func(f archive.Frame) error { return a.take(ctx, f) })
 	if err != nil {
@@ -187,6 +153,19 @@ func (s *Store) adopt(ctx context.Context) error {
 		return nil
 	}
 	return a.flush(ctx, now)
+}
+
+// checkAge returns errIndexBroken if the index knows something, but nothing of
+// the monthly files that are there: a card has brought an early state of it
+// back, and what was erased since may be in it.
+func (s *Store) checkAge(marks archive.Marks) error {
+	if len(marks) > 0 || len(s.archive.Months()) == 0 || len(s.byUID)+len(s.devices) == 0 {
+		return nil
+	}
+	if s.old {
+		return nil
+	}
+	return fmt.Errorf("%w: it is of an earlier time", errIndexBroken)
 }
 
 // adoption takes frames of the monthly files into the index.
@@ -278,10 +257,6 @@ func (a *adoption) flush(ctx context.Context, marks archive.Marks) error {
 	entries := a.store.changeOf(a.entries)
 	a.change.devices, a.change.commands, a.change.corrections = entries.devices, entries.commands, entries.corrections
 	for c := range a.noted {
-		if c.id.node == "" {
-			a.change.channels = append(a.change.channels, c.row())
-			continue
-		}
 		c.noteIn(&a.change)
 	}
 	a.change.marks = marks
@@ -309,27 +284,31 @@ func (s *Store) redo(e entry) {
 	}
 }
 
-// redoChannel gives a channel the name that an entry knows.
-func (s *Store) redoChannel(e *channelEntry) *channel {
+// redoChannel gives a channel the name that an entry knows. If another one has
+// that name, a disk had forgotten it in between; that one becomes nameless.
+func (s *Store) redoChannel(e *channelEntry) {
 	id := channelID{e.Node, e.Channel}
+	if other := s.channels[id]; other != nil && other.uid != e.UID {
+		other.id = channelID{}
+	}
 	c := s.byUID[e.UID]
 	if c == nil {
-		return s.addChannel(id, e.UID)
+		c = s.addChannel(id, e.UID)
 	}
-	if c.id.node == "" {
-		c.id = id
-		s.channels[id] = c
-		if c.latest != nil {
-			c.latest.Node, c.latest.Channel = id.node, id.channel
-		}
+	c.id, c.number = id, e.Number
+	s.channels[id] = c
+	if c.latest != nil {
+		c.latest.Node, c.latest.Channel = id.node, id.channel
 	}
-	return c
 }
 
 // openLog replays the log: what is in it and was acknowledged is as it was.
 func (s *Store) openLog(ctx context.Context, fs disk.FS) error {
-	r := replay{store: s, numbers: make(map[uint32]*channel)}
-	log, report, err := wal.Open(wal.Config{FS: fs, Dir: logDir}, r.record)
+	r := replay{store: s, numbers: make(map[uint32]*channel), named: make(map[*channel]bool)}
+	for _, c := range s.byUID {
+		r.numbers[c.number] = c
+	}
+	log, report, err := wal.Open(wal.Config{FS: fs, Dir: logDir, SegmentBytes: s.segment}, r.record)
 	if err != nil {
 		return fmt.Errorf("open the log: %w", err)
 	}
@@ -351,6 +330,7 @@ func (s *Store) openLog(ctx context.Context, fs disk.FS) error {
 type replay struct {
 	store   *Store
 	numbers map[uint32]*channel
+	named   map[*channel]bool // by the log itself
 	lasting []journalEntry
 	unknown int // readings without a channel
 	scratch []byte
@@ -386,23 +366,20 @@ func (r *replay) redo(record wal.Record) error {
 
 func (r *replay) entry(position wal.Position, e entry) {
 	s := r.store
-	known := e.Channel != nil && s.byUID[e.Channel.UID] != nil // it is repeated after each seal
 	s.redo(e)
-	if e.Channel != nil {
+	switch {
+	case e.Channel != nil:
 		c := s.byUID[e.Channel.UID]
-		c.number = e.Channel.Number
-		r.numbers[c.number] = c
-		s.numbers = max(s.numbers, c.number)
-	}
-	if e.Erased != nil {
-		s.erasures = append(s.erasures, *e.Erased)
-	}
-	if e.Placed != nil {
+		r.numbers[c.number], r.named[c] = c, true
+	case e.Erased != nil:
+		s.erasures = append(s.erasures, erasing{position: position, erased: *e.Erased})
+		r.lasting = slices.DeleteFunc(r.lasting, func(j journalEntry) bool { return j.entry.about(*e.Erased) })
+	case e.Placed != nil:
 		for _, u := range e.Placed.take(s) {
 			r.readings(u.position, s.channels[channelID{u.reading.Node, u.reading.Channel}].number, []smartmeter.Reading{u.reading})
 		}
 	}
-	if e.lasting() && !known {
+	if e.lasting() {
 		r.lasting = append(r.lasting, journalEntry{position, e})
 	}
 }
@@ -452,8 +429,8 @@ func (r *replay) unplaced(position wal.Position, machine string, number uint32, 
 	}
 }
 
-// finishReplay brings the index up to date, gives every channel a number in this
-// log, and ends erasures that a stop of the program interrupted.
+// finishReplay brings the index up to date, and goes on with erasures that a
+// stop of the program interrupted.
 func (s *Store) finishReplay(ctx context.Context, r *replay) error {
 	journaled, err := s.journaled(ctx)
 	if err != nil {
@@ -466,10 +443,9 @@ func (s *Store) finishReplay(ctx context.Context, r *replay) error {
 	}
 	for _, c := range s.byUID {
 		for _, b := range c.boots {
-			b.watermark = b.durable.complete(b.first)
+			b.watermark = b.complete()
 		}
-		if c.number == 0 && c.id.node != "" {
-			s.giveNumber(c)
+		if c.id.node != "" && !r.named[c] { // the log has every name, unless a card lost it
 			s.entries = append(s.entries, entry{Channel: c.entry()})
 		}
 	}
@@ -477,13 +453,9 @@ func (s *Store) finishReplay(ctx context.Context, r *replay) error {
 		s.indexErr = err
 		s.log.Error("cannot write to the database; it is behind the log", "err", err)
 	}
-	for _, d := range slices.Clone(s.erasures) {
-		if err := s.eraseFiles(ctx, d); err != nil {
-			return fmt.Errorf("go on to erase %s: %w", d.ID, err)
-		}
-	}
-	s.erasures = nil
-	s.heldLog = 0 // all that was replayed is in the log
+	s.heldLog = 0        // all that was replayed is in the log
+	_ = s.wal.Scrub(ctx) // of what an erasure has left that was interrupted at its end
+	s.note(&s.sealErr, s.finishErasures(ctx), "cannot go on to erase a device; it is tried again", "")
 	return nil
 }
 
@@ -498,10 +470,14 @@ func (s *Store) journaled(ctx context.Context) (wal.Position, error) {
 		return 0, err
 	}
 	applied, err := s.index.applied(ctx)
-	if settings[settingLog] != s.logID() {
+	if err != nil || settings[settingLog] != s.logID() {
 		return 0, err // that was another log
 	}
-	return wal.Position(applied), err
+	if wal.Position(applied) > s.wal.Durable() {
+		// A card has lost what was there. Its positions are given away again.
+		return 0, s.index.apply(ctx, indexChange{settings: map[string]string{settingLog: ""}})
+	}
+	return wal.Position(applied), nil
 }
 
 func (s *Store) logID() string {

@@ -77,16 +77,20 @@ func (s *Store) packReplayed(ctx context.Context) {
 		return
 	}
 	defer s.sealing.unlock()
-	if s.packMemory() == nil {
+	if s.packMemory(packAt) == nil {
 		debug.FreeOSMemory()
 	}
 }
 
-// packMemory packs what has gathered in memory. The caller holds sealing, so
-// that nobody else takes parts of a day away.
-func (s *Store) packMemory() error {
+// packMemory packs days of which at least so many readings have gathered in
+// memory. The caller holds sealing, so that nobody else takes parts of a day
+// away.
+func (s *Store) packMemory(atLeast int) error {
 	var readings []smartmeter.Reading
-	for _, p := range s.partsWith(packAt) {
+	for _, p := range s.partsWith(atLeast) {
+		if s.sealer.has(p) {
+			continue
+		}
 		var err error
 		if readings, err = p.appendLoose(readings[:0]); err != nil {
 			return err
@@ -104,6 +108,12 @@ func (s *Store) packMemory() error {
 		s.mu.Unlock()
 	}
 	return nil
+}
+
+// has reports whether a day is on its way to the monthly files, which hold as
+// much of it as its tail had then.
+func (s *sealer) has(p openPart) bool {
+	return slices.ContainsFunc(s.handed, func(h sealedDay) bool { return h.part.channel == p.channel && h.part.day == p.day })
 }
 
 // partsWith returns the open days with at least so many readings as they are, or

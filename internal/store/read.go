@@ -13,6 +13,7 @@ import (
 	"github.com/iot-smart-meter/smartmeter"
 	"github.com/iot-smart-meter/smartmeter/internal/archive"
 	"github.com/iot-smart-meter/smartmeter/internal/chunk"
+	"github.com/iot-smart-meter/smartmeter/internal/disk"
 	"github.com/iot-smart-meter/smartmeter/internal/rollup"
 )
 
@@ -145,14 +146,15 @@ func (r *dayReader) read(ctx context.Context, s *Store, day aDay) ([]smartmeter.
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	var err error
-	r.readings = r.readings[:0]
-	for _, row := range day.sealed {
-		if r.readings, err = r.readSealed(s, row); err == nil {
-			break
+	err := r.readVersions(s, day)
+	if errors.Is(err, archive.ErrMissing) {
+		// Its month is being rewritten. Where it lies then is known when that ends.
+		if day.sealed, err = s.sealedVersions(ctx, day); err == nil {
+			err = r.readVersions(s, day)
 		}
-		s.log.Error("a sealed day cannot be read; an earlier version of it may do", "node", day.channel.id.node, "day", row.day, "version", row.version, "err", err)
-		err = nil
+	}
+	if err != nil && !lost(err) {
+		return nil, fmt.Errorf("read %v of %s: %w", day.day, day.channel.id.node, err)
 	}
 	if day.open.channel != nil { // what is sealed is in order
 		if r.readings, err = day.open.appendTo(r.readings, &r.decoder); err != nil {
@@ -166,12 +168,51 @@ func (r *dayReader) read(ctx context.Context, s *Store, day aDay) ([]smartmeter.
 	return r.readings, nil
 }
 
-func (r *dayReader) readSealed(s *Store, row chunkRow) (readings []smartmeter.Reading, err error) {
-	if _, r.packed, err = s.archive.Read(row.place.archived(), r.packed); err != nil {
-		return r.readings[:0], err
+// readVersions reads the newest version of a sealed day that can be read. The
+// error is that of the last one if none can.
+func (r *dayReader) readVersions(s *Store, day aDay) (err error) {
+	r.readings = r.readings[:0]
+	for _, row := range day.sealed {
+		if r.packed, r.readings, err = s.readChunk(day.channel, row, &r.decoder, r.packed, r.readings); err == nil || !lost(err) {
+			return err
+		}
+		s.log.Error("a sealed day cannot be read; an earlier version of it may do",
+			"node", day.channel.id.node, "day", row.day, "version", row.version, "err", err)
 	}
-	_, readings, err = r.decoder.Decode(r.packed, r.readings[:0])
-	return readings, err
+	return err
+}
+
+// readChunk reads a sealed day into readings, and into packed what they are
+// packed in.
+func (s *Store) readChunk(c *channel, row chunkRow, dec *chunk.Decoder, packed []byte, readings []smartmeter.Reading) ([]byte, []smartmeter.Reading, error) {
+	readings = readings[:0]
+	_, packed, err := s.archive.Read(row.place.archived(), packed)
+	if err != nil {
+		return packed, readings, err
+	}
+	h, readings, err := dec.Decode(packed, readings)
+	if err != nil {
+		return packed, readings[:0], err
+	}
+	if h.Channel != c.uid || h.Day != row.day || h.Version != row.version {
+		return packed, readings[:0], fmt.Errorf("%w: it names a frame that holds something else", errIndexBroken)
+	}
+	return packed, readings, nil
+}
+
+// lost says whether an error means that a version of a day is lost, or may be:
+// an earlier one is better than none then.
+func lost(err error) bool {
+	return errors.Is(err, archive.ErrDamaged) || errors.Is(err, archive.ErrMissing) || errors.Is(err, chunk.ErrCorrupt) || errors.Is(err, disk.ErrIO)
+}
+
+// sealedVersions looks up again where a day lies, when nobody moves anything.
+func (s *Store) sealedVersions(ctx context.Context, day aDay) ([]chunkRow, error) {
+	if err := s.sealing.lock(ctx); err != nil {
+		return nil, err
+	}
+	defer s.sealing.unlock()
+	return allRows(s.index.chunks(ctx, day.channel.key, day.day, day.day+1))
 }
 
 // readSealed returns the newest version of a sealed day that can be read, and
@@ -182,15 +223,12 @@ func (s *Store) readSealed(ctx context.Context, c *channel, day chunk.Day, dec *
 			return known, nil, err
 		}
 		highest := max(known.version, row.version)
-		_, packed, err := s.archive.Read(row.place.archived(), nil)
-		if err == nil {
-			_, readings, err = dec.Decode(packed, nil)
-		}
+		_, readings, err := s.readChunk(c, row, dec, nil, nil)
 		if err == nil {
 			row.version = highest
 			return row, readings, nil
 		}
-		if !errors.Is(err, archive.ErrDamaged) && !errors.Is(err, archive.ErrMissing) && !errors.Is(err, chunk.ErrCorrupt) {
+		if !lost(err) || errors.Is(err, disk.ErrIO) {
 			return known, nil, err // it may be there another time
 		}
 		known = chunkRow{version: highest}

@@ -20,12 +20,12 @@ const (
 )
 
 // entry is what happened beside the readings. Exactly one of its fields is set.
-// The same entries, one to a line, are the journal in the monthly files.
+// Those that last, one to a line, are the journal in the monthly files.
 type entry struct {
 	Channel  *channelEntry       `json:"channel,omitempty"`
 	Device   *smartmeter.Device  `json:"device,omitempty"`
 	Command  *smartmeter.Command `json:"command,omitempty"`
-	Erased   *smartmeter.Device  `json:"erased,omitempty"`
+	Erased   *erasedEntry        `json:"erased,omitempty"`
 	Retained *retainedEntry      `json:"retained,omitempty"`
 	// Correction is one of energy.
 	Correction *smartmeter.Correction `json:"correction,omitempty"`
@@ -34,10 +34,19 @@ type entry struct {
 
 // channelEntry gives a channel its number in the log and its name for good.
 type channelEntry struct {
-	Number  uint32            `json:"number"` // in this log
+	Number  uint32            `json:"number"` // in the log
 	UID     chunk.ID          `json:"uid"`
 	Node    smartmeter.NodeID `json:"node"`
 	Channel uint8             `json:"channel"`
+	// Again says that the journal has it already.
+	Again bool `json:"again,omitempty"`
+}
+
+// erasedEntry is a device that is forgotten, with its channels by their names
+// for good: a node that is met anew has another one.
+type erasedEntry struct {
+	Device   smartmeter.Device `json:"device"`
+	Channels []chunk.ID        `json:"channels"`
 }
 
 // retainedEntry is a message that the broker keeps, or Gone.
@@ -55,9 +64,11 @@ type placedEntry struct {
 }
 
 // lasting reports whether e belongs in the journal that is kept for good. What
-// the broker keeps counts only until the next message, and a machine's uptime
-// only within the log.
-func (e entry) lasting() bool { return e.Retained == nil && e.Placed == nil }
+// the broker keeps counts only until the next message, a machine's uptime only
+// within the log, and of what is erased nothing is to be told.
+func (e entry) lasting() bool {
+	return e.Retained == nil && e.Placed == nil && e.Erased == nil && (e.Channel == nil || !e.Channel.Again)
+}
 
 func encodeEntry(e entry) []byte {
 	p, err := json.Marshal(e)

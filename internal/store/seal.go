@@ -88,7 +88,10 @@ func (s *Store) tidy(ctx context.Context) error {
 		return err
 	}
 	defer s.sealing.unlock()
-	if err := s.packMemory(); err != nil {
+	if err := s.finishErasures(ctx); err != nil {
+		return err
+	}
+	if err := s.packMemory(packAt); err != nil {
 		return err
 	}
 	now := s.now()
@@ -133,16 +136,20 @@ func (s *Store) seal(ctx context.Context, before chunk.Day) error {
 	if durable := s.wal.Durable(); durable > carryAfter {
 		s.carryUnplaced(durable - carryAfter)
 	}
-	if err := s.Sync(ctx); err != nil {
-		return err
-	}
 	if err := s.commitSealed(ctx); err != nil { // what an earlier try has left
 		return err
 	}
-	if err := s.sealJournal(ctx); err != nil {
+	if err := s.Sync(ctx); err != nil {
 		return err
 	}
-	for group := range slices.Chunk(s.partsBefore(before), sealGroup) {
+	journal, parts := s.waitingJournal(), s.partsBefore(before)
+	if err := s.Sync(ctx); err != nil { // what came in meanwhile is in the log before it is sealed
+		return err
+	}
+	if err := s.sealJournal(ctx, journal); err != nil {
+		return err
+	}
+	for group := range slices.Chunk(parts, sealGroup) {
 		for _, p := range group {
 			if err := s.sealDay(ctx, p); err != nil {
 				return fmt.Errorf("seal %v of %s: %w", p.day, p.channel.id.node, err)
@@ -233,25 +240,54 @@ func (s *sealer) sum(readings []smartmeter.Reading) []byte {
 	return rollup.AppendDay(nil, buckets)
 }
 
-// sealJournal hands the entries of the log that are kept for good to the
-// archive.
-func (s *Store) sealJournal(ctx context.Context) error {
+// journalFrameBytes is about how long a frame of the journal gets.
+const journalFrameBytes = 1 << 20
+
+// waitingJournal returns the entries of the log that are kept for good and not
+// sealed, but for those that an erasure holds.
+func (s *Store) waitingJournal() []journalEntry {
 	s.mu.Lock()
-	journal := slices.Clone(s.journal)
-	s.mu.Unlock()
-	if len(journal) == 0 {
-		return nil
+	defer s.mu.Unlock()
+	n := len(s.journal)
+	if held, any := s.heldJournal(); any {
+		n, _ = slices.BinarySearchFunc(s.journal, held, func(j journalEntry, p wal.Position) int {
+			return cmp.Compare(j.position, p)
+		})
 	}
-	var lines bytes.Buffer
-	for _, j := range journal {
-		lines.Write(encodeEntry(j.entry))
-		lines.WriteByte('\n')
+	return slices.Clone(s.journal[:n])
+}
+
+// sealJournal seals entries of the log, in a frame or several.
+func (s *Store) sealJournal(ctx context.Context, journal []journalEntry) error {
+	for len(journal) > 0 {
+		var lines bytes.Buffer
+		n := 0
+		for n < len(journal) && lines.Len() < journalFrameBytes {
+			lines.Write(encodeEntry(journal[n].entry))
+			lines.WriteByte('\n')
+			n++
+		}
+		if err := s.archive.Append(s.journalMonth(), frameJournal, lines.Bytes()); err != nil {
+			return err
+		}
+		s.sealer.handed = append(s.sealer.handed, sealedDay{appended: true, journal: n})
+		if err := s.commitSealed(ctx); err != nil {
+			return err
+		}
+		journal = journal[n:]
 	}
-	if err := s.archive.Append(archive.MonthOf(s.now().UnixMilli()), frameJournal, lines.Bytes()); err != nil {
-		return err
+	return nil
+}
+
+// journalMonth returns the month that the journal goes on in: the present one,
+// but never one before others that there are. Its order is that of the months,
+// and a clock may step back.
+func (s *Store) journalMonth() archive.Month {
+	month := archive.MonthOf(s.now().UnixMilli())
+	if months := s.archive.Months(); len(months) > 0 {
+		month = max(month, months[len(months)-1])
 	}
-	s.sealer.handed = append(s.sealer.handed, sealedDay{appended: true, journal: len(journal)})
-	return s.commitSealed(ctx)
+	return month
 }
 
 // commitSealed makes durable what the archive was handed, notes it in the index
@@ -270,11 +306,16 @@ func (s *Store) commitSealed(ctx context.Context) error {
 			day.row.place, places = placeOf(places[0]), places[1:]
 		}
 	}
-	if err := s.index.apply(ctx, s.changeOfSealed()); err != nil && !errors.Is(err, errNotYetScrubbed) {
-		return err
-	}
+	change, noted := s.changeOfSealed()
+	err = s.index.apply(ctx, change)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if err != nil && !errors.Is(err, errNotYetScrubbed) {
+		for _, b := range noted {
+			b.unsaved = true
+		}
+		return err
+	}
 	for _, day := range s.sealer.handed {
 		if day.part.channel != nil {
 			day.part.channel.energy.stale.Store(true) // before memory forgets
@@ -286,11 +327,12 @@ func (s *Store) commitSealed(ctx context.Context) error {
 	return nil
 }
 
-// changeOfSealed returns what the index is to know of the handed days.
-func (s *Store) changeOfSealed() indexChange {
+// changeOfSealed returns what the index is to know of the handed days, and the
+// boots that it then knows.
+func (s *Store) changeOfSealed() (change indexChange, boots []*boot) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	change := indexChange{marks: s.archive.Marks()}
+	change.marks = s.archive.Marks()
 	noted := make(map[*channel]bool)
 	for _, day := range s.sealer.handed {
 		c := day.part.channel
@@ -309,15 +351,15 @@ func (s *Store) changeOfSealed() indexChange {
 		}
 		if !noted[c] {
 			noted[c] = true
-			c.noteIn(&change)
+			boots = append(boots, c.noteIn(&change)...)
 		}
 	}
-	return change
+	return change, boots
 }
 
 // noteIn adds to a change what the index is to know of a channel beside its
-// chunks.
-func (c *channel) noteIn(change *indexChange) {
+// chunks, and returns the boots that are new to it.
+func (c *channel) noteIn(change *indexChange) (boots []*boot) {
 	change.channels = append(change.channels, c.row())
 	if c.latest != nil {
 		change.latest = append(change.latest, latestRow{channel: c.key, reading: *c.latest})
@@ -327,10 +369,12 @@ func (c *channel) noteIn(change *indexChange) {
 			continue
 		}
 		b.unsaved = false
+		boots = append(boots, b)
 		for _, run := range b.durable {
 			change.boots = append(change.boots, bootSpan{channel: c.key, boot: b.id, first: run.first, last: run.last, lastAt: b.lastAt})
 		}
 	}
+	return boots
 }
 
 // forget takes from memory what is sealed. What came since then stays.
@@ -349,43 +393,69 @@ func (p openPart) forget() {
 
 // releaseLog lets the log go of everything that lies elsewhere by now. What
 // exists in the log alone, and matters whatever happened before, is repeated
-// first: the channels' numbers, and what the broker keeps.
+// first.
 func (s *Store) releaseLog(ctx context.Context) error {
 	if err := s.writing.lock(ctx); err != nil {
 		return err
 	}
 	defer s.writing.unlock()
-	needed, err := s.repeat()
+	first, err := s.repeat(ctx)
 	if err != nil {
 		return err
 	}
 	if err := s.wal.Sync(ctx); err != nil {
 		return err
 	}
-	return s.wal.Release(ctx, needed)
+	if err := s.wal.Release(ctx, s.needed(first)); err != nil {
+		return err
+	}
+	if !s.isErasing() {
+		return nil
+	}
+	return s.wal.Scrub(ctx) // a segment that is used again would keep old bytes
 }
 
-// repeat appends to the log what would otherwise be lost, and returns the first
-// record that is still needed.
-func (s *Store) repeat() (needed wal.Position, err error) {
+// repeat appends to the log what would otherwise be lost: the channels' names
+// and what the broker keeps. It returns the first record of that.
+func (s *Store) repeat(ctx context.Context) (first wal.Position, err error) {
+	first = s.wal.Durable() + 1
+	for _, e := range s.repeated() {
+		p := encodeEntry(e)
+		_, err := s.wal.Append(recordEntry, p)
+		if errors.Is(err, wal.ErrFull) { // there is more of it than the log takes at once
+			if err = s.wal.Sync(ctx); err == nil {
+				_, err = s.wal.Append(recordEntry, p)
+			}
+		}
+		if err != nil {
+			return 0, err
+		}
+	}
+	return first, nil
+}
+
+// repeated returns the entries that the log has whatever it lets go of.
+func (s *Store) repeated() (all []entry) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, c := range s.byUID {
-		if c.number == 0 {
-			continue
-		}
-		if err := s.repeatEntry(entry{Channel: c.entry()}, &needed); err != nil {
-			return 0, err
+		if c.id.node != "" {
+			e := c.entry()
+			e.Again = true
+			all = append(all, entry{Channel: e})
 		}
 	}
 	for topic, m := range s.retained {
-		if err := s.repeatEntry(entry{Retained: &retainedEntry{Topic: topic, Payload: m.Payload, QoS: m.QoS}}, &needed); err != nil {
-			return 0, err
-		}
+		all = append(all, entry{Retained: &retainedEntry{Topic: topic, Payload: m.Payload, QoS: m.QoS}})
 	}
-	if needed == 0 {
-		needed = s.wal.Durable() + 1
-	}
+	return all
+}
+
+// needed returns the first record of the log that is needed when all from a
+// position on is.
+func (s *Store) needed(needed wal.Position) wal.Position {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for _, c := range s.byUID {
 		for _, d := range c.days {
 			if d.needs != 0 {
@@ -396,15 +466,10 @@ func (s *Store) repeat() (needed wal.Position, err error) {
 	if len(s.journal) > 0 {
 		needed = min(needed, s.journal[0].position)
 	}
-	return s.neededUnplaced(needed), nil
-}
-
-func (s *Store) repeatEntry(e entry, first *wal.Position) error {
-	position, err := s.wal.Append(recordEntry, encodeEntry(e))
-	if *first == 0 {
-		*first = position
+	if held, any := s.held(); any {
+		needed = min(needed, held)
 	}
-	return err
+	return s.neededUnplaced(needed)
 }
 
 func placeOf(p archive.Place) place {

@@ -66,6 +66,10 @@ type Config struct {
 	Now func() time.Time
 	// Logger must not be nil.
 	Logger *slog.Logger
+
+	// segmentBytes is how large the log's files are; 0 means as package wal has
+	// them. Tests have smaller ones.
+	segmentBytes int
 }
 
 const (
@@ -78,17 +82,19 @@ const (
 
 // Store keeps measurements and settings in a directory. Make one with Open.
 type Store struct {
-	log   *slog.Logger
-	now   func() time.Time
-	dir   string
-	site  chunk.ID
-	close []func() error // what Open has opened, last first
+	log     *slog.Logger
+	now     func() time.Time
+	dir     string
+	segment int // see Config.segmentBytes
+	site    chunk.ID
+	close   []func() error // what Open has opened, last first
 
 	files   disk.FS
 	wal     *wal.Log
 	archive *archive.Archive
 	index   *index
 	readers sync.Pool // of *dayReader
+	old     bool      // the index has what the store's first form has kept
 
 	// writing is held by whoever moves what waits into the log.
 	writing gate
@@ -100,7 +106,6 @@ type Store struct {
 	mu       sync.Mutex // guards what memory holds: everything below
 	channels map[channelID]*channel
 	byUID    map[chunk.ID]*channel
-	numbers  uint32     // the highest of a channel in the log
 	keys     channelKey // the highest of a channel in the index
 	devices  map[smartmeter.DeviceID]smartmeter.Device
 	retained map[string]smartmeter.Message
@@ -123,8 +128,8 @@ type Store struct {
 	// heldLog is the first record of the log that is kept until all that waits is
 	// in the log; 0 if none is.
 	heldLog wal.Position
-	// erasures are those that a stop of the program interrupted.
-	erasures []smartmeter.Device
+	// erasures are those that are in the log and not finished, in order.
+	erasures []erasing
 
 	// corrections is the journal of energy in order, and revision counts how
 	// often it became another one. The slice is replaced, never changed.
@@ -147,24 +152,9 @@ type journalEntry struct {
 // Open opens the store in a directory, or makes it, and finds everything again
 // that was acknowledged. It refuses a directory that another process has open.
 func Open(ctx context.Context, cfg Config) (*Store, error) {
-	s := &Store{
-		log:      cfg.Logger,
-		now:      cfg.Now,
-		dir:      cfg.Dir,
-		channels: make(map[channelID]*channel),
-		byUID:    make(map[chunk.ID]*channel),
-		devices:  make(map[smartmeter.DeviceID]smartmeter.Device),
-		retained: make(map[string]smartmeter.Message),
-		unplaced: make(map[unplacedID]*unplaced),
-		writing:  make(gate, 1),
-		sealing:  make(gate, 1),
-		wake:     make(chan struct{}, 1),
-	}
-	if s.now == nil {
-		s.now = time.Now
-	}
-	if err := s.open(ctx, cfg); err != nil {
-		return nil, errors.Join(err, s.closeFiles())
+	s, err := openStill(ctx, cfg)
+	if err != nil {
+		return nil, err
 	}
 	every := cfg.SyncEvery
 	if every == 0 {
@@ -175,6 +165,32 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	s.ended.Go(func() { s.runSync(run, every) })
 	s.ended.Go(func() { s.runSeal(run, every) })
 	s.ended.Go(func() { s.runEnergy(run, every) })
+	return s, nil
+}
+
+// openStill opens a store that does nothing by itself.
+func openStill(ctx context.Context, cfg Config) (*Store, error) {
+	s := &Store{
+		log:      cfg.Logger,
+		now:      cfg.Now,
+		dir:      cfg.Dir,
+		segment:  cfg.segmentBytes,
+		channels: make(map[channelID]*channel),
+		byUID:    make(map[chunk.ID]*channel),
+		devices:  make(map[smartmeter.DeviceID]smartmeter.Device),
+		retained: make(map[string]smartmeter.Message),
+		unplaced: make(map[unplacedID]*unplaced),
+		writing:  make(gate, 1),
+		sealing:  make(gate, 1),
+		wake:     make(chan struct{}, 1),
+		stop:     func() {},
+	}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	if err := s.open(ctx, cfg); err != nil {
+		return nil, errors.Join(err, s.closeFiles())
+	}
 	return s, nil
 }
 

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 
@@ -10,45 +11,61 @@ import (
 	"github.com/iot-smart-meter/smartmeter/internal/disk"
 )
 
-// takeOverEntries puts the devices and commands of the first form, which had no
-// log, into the log, so that they outlive the database, too.
-func (s *Store) takeOverEntries(ctx context.Context) error {
-	if s.wal.Durable() > 0 {
-		return nil
-	}
-	var entries []entry
-	for _, d := range s.devices {
-		entries = append(entries, entry{Device: &d})
-		commands, err := s.index.commands(ctx, d.ID, math.MaxInt32)
-		if err != nil {
-			return fmt.Errorf("read the commands of an earlier version: %w", err)
-		}
-		for _, c := range slices.Backward(commands) { // oldest first
-			entries = append(entries, entry{Command: &c})
-		}
-	}
-	s.mu.Lock()
-	s.entries = append(s.entries, entries...)
-	s.mu.Unlock()
-	return s.Sync(ctx)
+// isOld reports whether the index has something that the store's first form has
+// kept there, and nowhere else.
+func (s *Store) isOld(ctx context.Context) (bool, error) {
+	has, err := s.index.hasTable(ctx, "reading")
+	return has && len(s.byUID)+len(s.devices) > 0, err
 }
 
-// takeOver moves what the store's first form has kept as rows of the database
-// into the log. The rows go when all of them are durable there.
+// takeOver moves what the store's first form has kept in the database into the
+// log. The rows go when all of them are durable there.
 func (s *Store) takeOver(ctx context.Context, _ disk.FS) error {
 	has, err := s.index.hasTable(ctx, "reading")
 	if err != nil || !has {
 		return err
 	}
-	if err := s.takeOverEntries(ctx); err != nil {
+	if s.old {
+		s.log.Info("moving what an earlier version has kept into the log; this may take a while")
+		if err := s.takeOverSettings(ctx); err != nil {
+			return err
+		}
+		n, err := s.takeOverReadings(ctx)
+		if err != nil {
+			return err
+		}
+		s.log.Info("the readings of an earlier version are in the log", "readings", n)
+	}
+	return s.index.dropOld(ctx)
+}
+
+// takeOverSettings takes over all but the readings.
+func (s *Store) takeOverSettings(ctx context.Context) error {
+	for _, d := range s.devices {
+		s.entries = append(s.entries, entry{Device: &d})
+		commands, err := s.index.commands(ctx, d.ID, math.MaxInt32)
+		if err != nil {
+			return fmt.Errorf("read the commands of an earlier version: %w", err)
+		}
+		for _, c := range slices.Backward(commands) {
+			s.entries = append(s.entries, entry{Command: &c})
+		}
+	}
+	retained, err := s.index.oldRetained(ctx)
+	if err != nil {
 		return err
 	}
+	retained = slices.DeleteFunc(retained, func(m smartmeter.Message) bool {
+		_, newer := s.retained[m.Topic]
+		return newer
+	})
+	return s.PutRetained(slices.AppendSeq(retained, maps.Values(s.retained)))
+}
+
+// takeOverReadings takes over the readings and returns how many there are.
+func (s *Store) takeOverReadings(ctx context.Context) (n int, err error) {
 	batch := make([]smartmeter.Reading, 0, readingsPerRecord)
-	n := 0
 	flush := func() error {
-		if n == 0 && len(batch) > 0 {
-			s.log.Info("moving the readings of an earlier version into the log; this may take a while")
-		}
 		n += len(batch)
 		err := s.AppendReadings(batch...)
 		batch = batch[:0]
@@ -59,28 +76,13 @@ func (s *Store) takeOver(ctx context.Context, _ disk.FS) error {
 	}
 	for r, err := range s.index.oldReadings(ctx) {
 		if err != nil {
-			return fmt.Errorf("read the readings of an earlier version: %w", err)
+			return n, fmt.Errorf("read the readings of an earlier version: %w", err)
 		}
 		if batch = append(batch, r); len(batch) == cap(batch) {
 			if err := flush(); err != nil {
-				return err
+				return n, err
 			}
 		}
 	}
-	retained, err := s.index.oldRetained(ctx)
-	if err != nil {
-		return err
-	}
-	if len(retained) > 0 { // an index that was made again has none, and the log has them
-		if err := s.PutRetained(retained); err != nil {
-			return err
-		}
-	}
-	if err := flush(); err != nil {
-		return err
-	}
-	if n > 0 {
-		s.log.Info("the readings of an earlier version are in the log", "readings", n)
-	}
-	return s.index.dropOld(ctx)
+	return n, flush()
 }

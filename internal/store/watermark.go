@@ -16,10 +16,30 @@ func (s *Store) Lost(node smartmeter.NodeID, channel uint8, boot smartmeter.Boot
 
 // raise notes how far a boot is complete. The caller holds mu.
 func (s *Store) raise(b *boot) {
-	if complete := b.durable.complete(b.first); complete > b.watermark {
+	if complete := b.complete(); complete > b.watermark {
 		b.watermark = complete
 		s.risen = append(s.risen, b)
 	}
+}
+
+// complete returns up to where every sample is durable, or lost: what came in
+// and waits for the disk is neither, even if its node has lost it meanwhile.
+func (b *boot) complete() uint32 {
+	complete := b.durable.complete(b.first)
+	for _, run := range b.taken {
+		if run.first > complete {
+			break
+		}
+		kept, any := b.durable.around(run.first)
+		switch {
+		case any && kept.last >= min(run.last, complete):
+		case any:
+			return kept.last
+		case len(b.durable) < maxSpans || run.last >= b.durable[0].first: // it is not among the forgotten
+			return run.first - 1
+		}
+	}
+	return complete
 }
 
 // Watermarks returns those that rose since the last call. Every sample of the

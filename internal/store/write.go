@@ -173,8 +173,11 @@ func (s *Store) logWaiting() error {
 			s.unindexed = append(s.unindexed, e)
 			s.journal = append(s.journal, journalEntry{position, e})
 		}
-		if e.Placed != nil {
+		switch {
+		case e.Placed != nil:
 			s.place(*e.Placed)
+		case e.Erased != nil:
+			s.erasures = append(s.erasures, erasing{position: position, erased: *e.Erased})
 		}
 	}
 	for len(s.unlogged) > 0 {

@@ -1,0 +1,111 @@
+package store
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"io/fs"
+	"path"
+
+	"github.com/iot-smart-meter/smartmeter/internal/chunk"
+	"github.com/iot-smart-meter/smartmeter/internal/disk"
+)
+
+// siteName is the file with the site's id: 32 hexadecimal digits.
+const siteName = "site.id"
+
+// errNoSite says that the file with the site's id is not what was written.
+var errNoSite = errors.New("it does not hold an id of 32 hexadecimal digits")
+
+// openSite reads who this data belongs to. It draws an id the first time; one
+// that a card has lost is in the monthly files, too.
+func (s *Store) openSite(_ context.Context, files disk.FS) error {
+	site, err := readSite(files)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, errNoSite) {
+		if errors.Is(err, errNoSite) {
+			s.log.Warn("the site's id is lost; it is looked for in the monthly files", "file", siteName)
+		}
+		if site, err = siteOfMonths(files); err == nil {
+			err = writeSite(files, site)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("the site's id in %s: %w", siteName, err)
+	}
+	s.site, s.sealer.site = site, site
+	return nil
+}
+
+func readSite(files disk.FS) (site chunk.ID, err error) {
+	f, err := files.Open(siteName)
+	if err != nil {
+		return site, err
+	}
+	text := make([]byte, 2*len(site))
+	_, err = f.ReadAt(text, 0)
+	if err == nil {
+		_, err = hex.Decode(site[:], text)
+	}
+	if err != nil && !errors.Is(err, disk.ErrIO) {
+		err = fmt.Errorf("%w: %w", errNoSite, err)
+	}
+	return site, errors.Join(err, f.Close())
+}
+
+// siteOfMonths returns the id in the headers of the monthly files, see package
+// archive, or a new one if there are none.
+func siteOfMonths(files disk.FS) (site chunk.ID, err error) {
+	entries, err := files.List(chunkDir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return site, err
+	}
+	for _, e := range entries {
+		for copy := range int64(2) {
+			header, err := readHead(files, path.Join(chunkDir, e.Name), copy*disk.SectorBytes)
+			if err != nil {
+				return site, err
+			}
+			if string(header[:7]) == "SMarc\r\n" && binary.LittleEndian.Uint32(header[64:]) == crc32.Checksum(header[:64], crc32.MakeTable(crc32.Castagnoli)) {
+				return chunk.ID(header[8:24]), nil
+			}
+		}
+	}
+	_, _ = rand.Read(site[:]) // never fails
+	return site, nil
+}
+
+// readHead returns 68 bytes of a file, zeroes where there are none.
+func readHead(files disk.FS, name string, at int64) (head [68]byte, err error) {
+	f, err := files.Open(name)
+	if err != nil {
+		return head, err
+	}
+	if _, err = f.ReadAt(head[:], at); errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return head, errors.Join(err, f.Close())
+}
+
+func writeSite(files disk.FS, site chunk.ID) error {
+	const draft = siteName + ".new"
+	if err := files.Remove(draft); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	f, err := files.Create(draft, 0)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteAt([]byte(hex.EncodeToString(site[:])+"\n"), 0)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err := files.Rename(draft, siteName); err != nil {
+		return err
+	}
+	return files.SyncDir(".")
+}
