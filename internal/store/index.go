@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"sync/atomic"
 
 	"github.com/iot-smart-meter/smartmeter"
 	"github.com/iot-smart-meter/smartmeter/internal/chunk"
@@ -42,6 +43,7 @@ type index struct {
 	// unclean says that erased bytes may be left in the write-ahead log. It
 	// belongs to who holds the writer.
 	unclean bool
+	broken  atomic.Pointer[error] // what was found to be damaged first
 }
 
 var (
@@ -324,6 +326,23 @@ func because(ctx context.Context, err error) error {
 		}
 	}
 	return err
+}
+
+// because is the function, and remembers damage.
+func (x *index) because(ctx context.Context, err error) error {
+	err = because(ctx, err)
+	if errors.Is(err, errIndexBroken) {
+		x.broken.CompareAndSwap(nil, &err)
+	}
+	return err
+}
+
+// damage returns what a call has found to be damaged; nil if none has.
+func (x *index) damage() error {
+	if err := x.broken.Load(); err != nil {
+		return *err
+	}
+	return nil
 }
 
 // close ends what still runs and closes the database.

@@ -21,16 +21,16 @@ var errEnough = errors.New("enough")
 func (x *index) query(ctx context.Context, query string, args []any, row func(*sqlite.Stmt) error) error {
 	conn, err := x.reader.Take(ctx)
 	if err != nil {
-		return because(ctx, err)
+		return x.because(ctx, err)
 	}
 	defer x.reader.Put(conn)
 	stmt, err := conn.Prepare(query)
 	if err != nil {
-		return because(ctx, err)
+		return x.because(ctx, err)
 	}
 	defer stmt.Reset()
 	// Execute finds stmt among those that are prepared.
-	return because(ctx, sqlitex.Execute(conn, query, &sqlitex.ExecOptions{Args: args, ResultFunc: row}))
+	return x.because(ctx, sqlitex.Execute(conn, query, &sqlitex.ExecOptions{Args: args, ResultFunc: row}))
 }
 
 // eachRow yields what scan makes of each row.

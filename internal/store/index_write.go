@@ -48,18 +48,18 @@ type indexChange struct {
 func (x *index) apply(ctx context.Context, c indexChange) error {
 	conn, err := x.writer.Take(ctx)
 	if err != nil {
-		return fmt.Errorf("write to the index: %w", because(ctx, err))
+		return fmt.Errorf("write to the index: %w", x.because(ctx, err))
 	}
 	defer x.writer.Put(conn)
 	if err := transact(conn, c); err != nil {
-		return fmt.Errorf("write to the index: %w", because(ctx, err))
+		return fmt.Errorf("write to the index: %w", x.because(ctx, err))
 	}
 	x.unclean = x.unclean || len(c.erased) > 0
 	if !x.unclean {
 		return nil
 	}
 	if err := emptyLog(conn); err != nil {
-		return fmt.Errorf("%w: %w", errNotYetScrubbed, because(ctx, err))
+		return fmt.Errorf("%w: %w", errNotYetScrubbed, x.because(ctx, err))
 	}
 	x.unclean = false
 	return nil

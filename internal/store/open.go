@@ -26,11 +26,15 @@ func (s *Store) openArchive(_ context.Context, fs disk.FS) (err error) {
 	return nil
 }
 
+// errRebuild says that the index is to be made again although nothing is wrong.
+var errRebuild = errors.New("somebody has asked for it")
+
 // openIndex opens the index and brings it up to date with the monthly files. One
-// that is damaged, or knows of files that are gone, is made again.
+// that is damaged, or knows of files that are gone, is made again, and so is one
+// that somebody does not trust.
 func (s *Store) openIndex(ctx context.Context, _ disk.FS) error {
 	path := filepath.Join(s.dir, databaseName)
-	if err := s.openIndexAt(ctx, path); !errors.Is(err, errIndexBroken) {
+	if err := s.openIndexAt(ctx, path); !errors.Is(err, errIndexBroken) && !errors.Is(err, errRebuild) {
 		return err
 	} else if err := s.discard(path, err); err != nil {
 		return err
@@ -40,13 +44,19 @@ func (s *Store) openIndex(ctx context.Context, _ disk.FS) error {
 
 func (s *Store) openIndexAt(ctx context.Context, path string) (err error) {
 	if _, err := os.Stat(path + damagedSuffix); err == nil {
-		return errIndexBroken // somebody has asked for it, or found it to be so
+		return fmt.Errorf("%w: a part of it was lost before", errIndexBroken)
+	}
+	if _, err := os.Stat(path + "-wal"); err == nil { // SQLite removes it at the end
+		s.unclean = true
 	}
 	if s.index, err = openIndex(ctx, path, s.log); err != nil {
 		return err
 	}
 	if err = s.remember(ctx); err == nil {
 		s.old, err = s.isOld(ctx)
+	}
+	if err == nil && s.rebuild && !s.old { // of what is old it is the only copy
+		err = errRebuild
 	}
 	if err == nil {
 		err = s.adopt(ctx)
@@ -57,9 +67,6 @@ func (s *Store) openIndexAt(ctx context.Context, path string) (err error) {
 	s.close = append(s.close, s.index.close)
 	return nil
 }
-
-// damagedSuffix marks a database that is to be made again at the next start.
-const damagedSuffix = ".damaged"
 
 // discard removes a damaged database, and forgets what was read of it. It is not
 // kept: what is erased later would live on in it.
@@ -73,7 +80,9 @@ func (s *Store) discard(path string, why error) error {
 	clear(s.channels)
 	clear(s.byUID)
 	clear(s.devices)
+	s.corrections = nil
 	s.keys = 0
+	s.rebuild, s.unclean = false, false // it is made again, and whole
 	return nil
 }
 

@@ -64,6 +64,9 @@ type Config struct {
 	SyncEvery time.Duration
 	// Now tells which day it is; nil means time.Now.
 	Now func() time.Time
+	// Rebuild has the database made again from the log and the monthly files,
+	// which takes a while and loses nothing.
+	Rebuild bool
 	// Logger must not be nil.
 	Logger *slog.Logger
 
@@ -95,6 +98,8 @@ type Store struct {
 	index   *index
 	readers sync.Pool // of *dayReader
 	old     bool      // the index has what the store's first form has kept
+	rebuild bool      // the index, see Config.Rebuild
+	unclean bool      // the last stop was not in peace
 
 	// writing is held by whoever moves what waits into the log.
 	writing gate
@@ -136,7 +141,7 @@ type Store struct {
 	corrections []smartmeter.Correction
 	revision    uint64
 
-	writeErr, indexErr, sealErr, energyErr error // why the last try failed; nil when all is well
+	writeErr, indexErr, sealErr, energyErr, damageErr error // why the last try failed; nil when all is well
 
 	wake  chan struct{}
 	stop  context.CancelFunc
@@ -165,16 +170,38 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	s.ended.Go(func() { s.runSync(run, every) })
 	s.ended.Go(func() { s.runSeal(run, every) })
 	s.ended.Go(func() { s.runEnergy(run, every) })
+	s.ended.Go(func() { s.runCheck(run, every) })
 	return s, nil
 }
 
-// openStill opens a store that does nothing by itself.
+// openStill opens a store that does nothing by itself. Damage of the database
+// that is met on the way has it begin anew, with another one.
 func openStill(ctx context.Context, cfg Config) (*Store, error) {
+	s, err := openOnce(ctx, cfg)
+	if !errors.Is(err, errIndexBroken) {
+		return s, err
+	}
+	if err := condemn(cfg.Dir); err != nil {
+		return nil, err
+	}
+	return openOnce(ctx, cfg)
+}
+
+func openOnce(ctx context.Context, cfg Config) (*Store, error) {
+	s := newStore(cfg)
+	if err := s.open(ctx, cfg); err != nil {
+		return nil, errors.Join(err, s.closeFiles())
+	}
+	return s, nil
+}
+
+func newStore(cfg Config) *Store {
 	s := &Store{
 		log:      cfg.Logger,
 		now:      cfg.Now,
 		dir:      cfg.Dir,
 		segment:  cfg.segmentBytes,
+		rebuild:  cfg.Rebuild,
 		channels: make(map[channelID]*channel),
 		byUID:    make(map[chunk.ID]*channel),
 		devices:  make(map[smartmeter.DeviceID]smartmeter.Device),
@@ -188,10 +215,7 @@ func openStill(ctx context.Context, cfg Config) (*Store, error) {
 	if s.now == nil {
 		s.now = time.Now
 	}
-	if err := s.open(ctx, cfg); err != nil {
-		return nil, errors.Join(err, s.closeFiles())
-	}
-	return s, nil
+	return s
 }
 
 // open finds again what an earlier life has left: first what is sealed, then
@@ -272,7 +296,7 @@ func (s *Store) closeFiles() error {
 func (s *Store) Check(context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return errors.Join(s.writeErr, s.indexErr, s.sealErr, s.energyErr)
+	return errors.Join(s.writeErr, s.indexErr, s.sealErr, s.energyErr, s.damageErr)
 }
 
 // note keeps why a kind of write fails in *what, and says so once.
