@@ -71,6 +71,7 @@ screens: page
 # The long campaigns; `make test` runs a slice of each.
 torture:
 	$(GO) test -timeout 2h ./internal/mqtt -run Campaign -v -mqtt.mutations=1000000
+	$(GO) test -timeout 4h ./internal/store -run Campaign -v -store.cuts=100000
 	$(GO) test -timeout 2h ./cmd/smartmeter -run HubIsKilled -v -kills=1000
 	$(GO) test -timeout 2h ./internal/sim -run CommandsCampaign -v -commands=1000000
 

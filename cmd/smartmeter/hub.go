@@ -22,6 +22,8 @@ type hubCommand struct {
 
 	KeepRaw keepRaw `placeholder:"DAYS" help:"For how long readings are kept, like 730d, 35d at least; for ever unless told. Of months that were over before, what they add up to by quarter hour stays."`
 
+	RebuildIndex bool `help:"Make the database again from the log and the monthly files before serving. Nothing is lost by it; it takes a while."`
+
 	Clock string `enum:"auto,trusted" default:"auto" placeholder:"WORD" help:"Whether this machine knows the time: auto, which asks its kernel and is what counts unless told, or trusted."`
 
 	HostName []string `placeholder:"NAME" help:"A name under which browsers reach this hub, beside its addresses, its host name and names below .local."`
@@ -77,7 +79,7 @@ func (c *hubCommand) Run(d *daemon) error {
 
 // system returns what the hub is to be made of, its doors open.
 func (c *hubCommand) system(d *daemon) (systemConfig, error) {
-	cfg := systemConfig{dataDir: c.Data, syncEvery: c.Sync, hostNames: c.hostNames(), clock: c.Clock, keepRaw: time.Duration(c.KeepRaw), log: d.log}
+	cfg := systemConfig{dataDir: c.Data, syncEvery: c.Sync, hostNames: c.hostNames(), clock: c.Clock, keepRaw: time.Duration(c.KeepRaw), rebuildIndex: c.RebuildIndex, log: d.log}
 	if c.Broker == "" {
 		doors, err := openDoors(c.HTTP, cmp.Or(c.MQTT, ":1883"))
 		cfg.http, cfg.mqtt = doors.http, doors.mqtt

@@ -23,7 +23,9 @@ import (
 type systemConfig struct {
 	dataDir   string
 	syncEvery time.Duration // see store.Config
-	http      net.Listener
+	// rebuildIndex has the database made again, see store.Config.
+	rebuildIndex bool
+	http         net.Listener
 	// mqtt is where the embedded broker listens, external the broker that takes
 	// its place: one of them is nil.
 	mqtt     net.Listener
@@ -63,7 +65,7 @@ func newSystem(ctx context.Context, cfg systemConfig) (_ *system, err error) {
 			err = errors.Join(err, s.close())
 		}
 	}()
-	s.store, err = store.Open(ctx, store.Config{Dir: cfg.dataDir, SyncEvery: cfg.syncEvery, Logger: cfg.log})
+	s.store, err = store.Open(ctx, store.Config{Dir: cfg.dataDir, SyncEvery: cfg.syncEvery, Rebuild: cfg.rebuildIndex, Logger: cfg.log})
 	if err != nil {
 		return nil, err
 	}
