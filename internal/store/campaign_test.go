@@ -35,6 +35,9 @@ func campaign(t *testing.T, lies float64, cuts int) {
 				t.Fatalf("life %d: %v\nrepeat it with -run '%s' -store.seed=%d", m.lives, err, t.Name(), s)
 			}
 		}
+		if err := m.rebuild(t.Context()); err != nil {
+			t.Fatalf("%v\nrepeat it with -run '%s' -store.seed=%d", err, t.Name(), s)
+		}
 		total.add(m.tally)
 	}
 	t.Logf("%d power cuts and restarts: %+v", total.lives, total)
@@ -64,7 +67,7 @@ type tally struct {
 	lives, compared, readings          int
 	failedSyncs, failedOpens, restarts int
 	sealed, packed, erased, halfErased int
-	rebuilt, lost                      int
+	rebuilt, damaged, lost             int
 }
 
 func (t *tally) add(o tally) {
@@ -79,5 +82,6 @@ func (t *tally) add(o tally) {
 	t.erased += o.erased
 	t.halfErased += o.halfErased
 	t.rebuilt += o.rebuilt
+	t.damaged += o.damaged
 	t.lost += o.lost
 }

@@ -35,6 +35,8 @@ func (m *house) step(ctx context.Context) error {
 		return m.erase(ctx, n)
 	case dice < 91:
 		m.now = m.now.Add(time.Duration(m.rng.IntN(20)) * time.Hour)
+	case dice < 92:
+		return m.settleEnergy(ctx)
 	case dice < 96:
 		m.temper()
 	default:
@@ -287,6 +289,13 @@ func (m *house) pack(ctx context.Context) error {
 	defer m.s.sealing.unlock()
 	m.packed++
 	return m.s.packMemory(1 + m.rng.IntN(10))
+}
+
+func (m *house) settleEnergy(ctx context.Context) error {
+	if err := m.s.settleAll(ctx); err != nil && !m.excused(err) {
+		return fmt.Errorf("settle energy: %w", err)
+	}
+	return nil
 }
 
 // nextPast begins anew. A disk that lies may bring back what was erased.

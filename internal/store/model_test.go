@@ -31,7 +31,9 @@ type house struct {
 	boots    uint32
 	serial   int
 	database []databaseFile // an earlier copy of it
-	trace    []string
+	// torn says that a part of the database was cut off, tornCopy that of its copy.
+	torn, tornCopy bool
+	trace          []string
 }
 
 // modelNode is a node with one channel, its device, and all that was ever
@@ -42,7 +44,6 @@ type modelNode struct {
 	numbered bool // protocol 1
 	boot     smartmeter.BootID
 	seq      uint32
-	energy   smartmeter.WattHour
 	pasts    []*past // the last one is the present
 }
 
@@ -123,15 +124,24 @@ func (m *house) life(ctx context.Context) error {
 	}
 	m.disk.SetFaults(m.vices)
 	m.disk.CrashAfter(m.rng.IntN(120))
-	if err := m.open(ctx); err != nil {
+	err := m.open(ctx)
+	for err == nil && m.s != nil && !m.disk.Crashed() && m.rng.IntN(150) > 0 {
+		err = m.step(ctx)
+	}
+	if err != nil && !m.condemned(ctx, err) {
 		return fmt.Errorf("%w\nlately: %v", err, m.trace)
 	}
-	for m.s != nil && !m.disk.Crashed() && m.rng.IntN(150) > 0 {
-		if err := m.step(ctx); err != nil {
-			return fmt.Errorf("%w\nlately: %v", err, m.trace)
-		}
-	}
 	return m.end()
+}
+
+// condemned says whether an error is that of a database of which a part was cut
+// off. The store must know that it is to be made again.
+func (m *house) condemned(ctx context.Context, err error) bool {
+	if !m.torn || !errors.Is(err, errIndexBroken) || m.s == nil || !m.s.checkIndex(ctx, false) {
+		return false
+	}
+	m.damaged++
+	return true
 }
 
 // open opens the store and compares all that it answers. A cut in the midst of
