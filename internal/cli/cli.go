@@ -47,7 +47,7 @@ type Env struct {
 // Hub holds the flags that every client command has.
 type Hub struct {
 	URL  string `name:"hub" default:"http://127.0.0.1:8080" env:"SMARTMETER_HUB" placeholder:"URL" help:"The hub to talk to: ${default} unless told."`
-	JSON bool   `name:"json" help:"Print the hub's own JSON, for programs."`
+	JSON bool   `name:"json" xor:"form" help:"Print the hub's own JSON, for programs."`
 }
 
 // exitHelp is shown by --help of every client command; ExitCode keeps to it.

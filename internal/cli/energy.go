@@ -3,8 +3,10 @@ package cli
 import (
 	"cmp"
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"time"
 )
 
@@ -15,6 +17,7 @@ type Energy struct {
 	To     string   `placeholder:"TIME" help:"Its end, which is not part of it; now unless told."`
 	Step   string   `default:"whole" enum:"15m,1h,1d,1w,1mo,whole" help:"Width of a line: ${enum}; ${default} unless told."`
 	Zone   string   `name:"tz" placeholder:"ZONE" help:"Whose days and months, like Europe/Berlin; the hub's own unless told."`
+	CSV    bool     `name:"csv" xor:"form" help:"Print lines for a table calculation, in Wh."`
 	Hub
 }
 
@@ -23,6 +26,8 @@ func (*Energy) Help() string {
 	return `What devices used, in kWh. An "unmetered" line is what its device measured and
 none of the devices behind it did. QUALITY says how well a figure is known:
 "measured", or what a person should know about it; "absent" is not a zero.
+With --csv there are the rooms, too, and OF says what a line is about: device,
+unmetered, room or house.
 
     $ smartmeter energy fridge --from 2026-11-01 --step 1d
     FROM                       NAME     KWH  QUALITY
@@ -39,6 +44,10 @@ type energy struct {
 		Buckets   []energyCount `json:"buckets"`
 		Unmetered []energyCount `json:"unmetered"`
 	} `json:"devices"`
+	Rooms []struct {
+		Room    string        `json:"room"`
+		Buckets []energyCount `json:"buckets"`
+	} `json:"rooms"`
 	House *struct {
 		Buckets []energyCount `json:"buckets"`
 	} `json:"house"`
@@ -46,8 +55,10 @@ type energy struct {
 
 type energyCount struct {
 	From    time.Time `json:"from"`
+	To      time.Time `json:"to"`
 	Wh      int64     `json:"wh"`
 	Quality string    `json:"quality"`
+	Missing int64     `json:"missing_s"`
 }
 
 // Run prints what devices used on env.Stdout.
@@ -70,6 +81,9 @@ func (e *Energy) Run(env *Env) error {
 	var used energy
 	if err := json.Unmarshal(a.body, &used); err != nil {
 		return c.stranger("an answer that tells no energy")
+	}
+	if e.CSV {
+		return used.writeCSV(env.Stdout)
 	}
 	return writeTable(env.Stdout, energyColumns, used.rows())
 }
@@ -128,4 +142,28 @@ func (e *energy) buckets() (most int) {
 		most = max(most, len(d.Buckets))
 	}
 	return most
+}
+
+// writeCSV writes one line for each bucket of each device, rest, room and of the
+// house.
+func (e *energy) writeCSV(w io.Writer) error {
+	out := newCSV(w)
+	out.write("of", "id", "name", "from", "to", "wh", "quality", "missing_s")
+	add := func(of, id, name string, counts []energyCount) {
+		for _, n := range counts {
+			out.write(of, cell(id), cell(name), n.From.Format(time.RFC3339), n.To.Format(time.RFC3339),
+				strconv.FormatInt(n.Wh, 10), printable(n.Quality), strconv.FormatInt(n.Missing, 10))
+		}
+	}
+	for _, d := range e.Devices {
+		add("device", d.ID, d.Name, d.Buckets)
+		add("unmetered", d.ID, d.Name, d.Unmetered)
+	}
+	for _, r := range e.Rooms {
+		add("room", "", r.Room, r.Buckets)
+	}
+	if e.House != nil {
+		add("house", "", "", e.House.Buckets)
+	}
+	return out.flush()
 }

@@ -61,3 +61,19 @@ func TestEnergyRefused(t *testing.T) {
 	check(t, s.run(t, "energy", "--tz=Mars", flag), result{Stderr: "smartmeter: query.tz: is no time zone\n", Code: 2})
 	check(t, s.run(t, "energy", "fridgee", flag), result{Stderr: `did you mean "Fridge"?`, Code: 3})
 }
+
+func TestEnergyAsCSV(t *testing.T) {
+	handler, _ := energyHub(t, 200, `{"devices":[
+{"id":"main","name":"=Main","buckets":[{"from":"2026-10-25T02:00:00+02:00","to":"2026-10-25T02:00:00+01:00","wh":100,"quality":"measured","missing_s":0}],
+ "unmetered":[{"from":"2026-10-25T02:00:00+02:00","to":"2026-10-25T02:00:00+01:00","wh":-1,"quality":"interpolated"}]}],
+"rooms":[{"room":"Bath, \"big\"","buckets":[{"from":"2026-10-25T02:00:00+02:00","to":"2026-10-25T02:00:00+01:00","wh":7,"quality":"absent","missing_s":3600}]}],
+"house":{"buckets":[{"from":"2026-10-25T02:00:00+02:00","to":"2026-10-25T02:00:00+01:00","wh":100,"quality":"measured"}]}}`)
+	s, flag := serve(t, handler)
+	check(t, s.run(t, "energy", "--csv", flag), result{Stdout: `of,id,name,from,to,wh,quality,missing_s
+device,main,'=Main,2026-10-25T02:00:00+02:00,2026-10-25T02:00:00+01:00,100,measured,0
+unmetered,main,'=Main,2026-10-25T02:00:00+02:00,2026-10-25T02:00:00+01:00,-1,interpolated,0
+room,,"Bath, ""big""",2026-10-25T02:00:00+02:00,2026-10-25T02:00:00+01:00,7,absent,3600
+house,,,2026-10-25T02:00:00+02:00,2026-10-25T02:00:00+01:00,100,measured,0
+`})
+	check(t, s.run(t, "energy", "--csv", "--json", flag), result{Stderr: "can't be used together", Code: 2})
+}
