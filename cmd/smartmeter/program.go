@@ -30,6 +30,7 @@ type grammar struct {
 	Watch   cli.Watch   `cmd:"" help:"Follow what happens, line by line."`
 	Switch  cli.Switch  `cmd:"" help:"Switch a relay and wait for its node's word."`
 	Energy  cli.Energy  `cmd:"" help:"Tell what devices used, in kWh that add up."`
+	Correct cli.Correct `cmd:"" help:"Say what people know about energy and registers do not; undo it."`
 	Storage cli.Storage `cmd:"" help:"Say what the history takes of the disk, and for how long that goes on."`
 
 	Config   kong.ConfigFlag  `type:"existingfile" placeholder:"FILE" help:"Read settings from FILE, in lines like SMARTMETER_HTTP=:8080."`
@@ -77,7 +78,7 @@ func hint(err error) string {
 	}
 	command := "smartmeter"
 	if node := mistake.Context.Selected(); node != nil {
-		command += " " + node.Name
+		command = node.FullPath()
 	}
 	return "\nTry: " + command + " --help"
 }

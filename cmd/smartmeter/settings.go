@@ -35,17 +35,18 @@ func settingsFile(r io.Reader) (kong.Resolver, error) {
 // Validate refuses keys that no flag has.
 func (s settings) Validate(app *kong.Application) error {
 	known := make(map[string]bool)
-	note := func(flags []*kong.Flag) {
-		for _, flag := range flags {
+	var note func(*kong.Node)
+	note = func(command *kong.Node) {
+		for _, flag := range command.Flags {
 			for _, env := range flag.Envs {
 				known[env] = true
 			}
 		}
+		for _, child := range command.Children {
+			note(child)
+		}
 	}
-	note(app.Flags)
-	for _, command := range app.Children {
-		note(command.Flags)
-	}
+	note(app.Node)
 	for key := range s {
 		if !known[key] {
 			return fmt.Errorf("there is no setting %s; `smartmeter hub --help` lists them", key)

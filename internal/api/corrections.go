@@ -157,7 +157,11 @@ func (a *api) undoCorrection(ctx context.Context, in *undoRequest) (*body[correc
 func (a *api) correct(ctx context.Context, c smartmeter.Correction, where string) (*body[correction], error) {
 	made, err := a.hub.Correct(ctx, c)
 	if known, ok := errors.AsType[*smartmeter.Error](err); ok && known.Field != "" {
-		err = &smartmeter.Error{Code: known.Code, Field: where + known.Field, Message: known.Message, Err: known.Err}
+		field := known.Field
+		if field == "energy" {
+			field = "wh"
+		}
+		err = &smartmeter.Error{Code: known.Code, Field: where + field, Message: known.Message, Err: known.Err}
 	}
 	if err != nil {
 		return nil, a.fail(err)

@@ -114,6 +114,7 @@ func TestEnergyNamesWhatIsWrong(t *testing.T) {
 		{"POST", "/corrections", `{"kind":"set","device":"kettle","from":"2026-06-01T00:00:00Z","to":"2026-06-01T00:15:00Z","by":"Ada","why":"x"}`, 422, "body.wh"},
 		{"POST", "/corrections", `{"kind":"set","device":"kettle","wh":1,"from":"2026-06-01T00:00:00Z","to":"2026-06-01T00:10:00Z","by":"Ada","why":"x"}`, 422, "body.to"},
 		{"POST", "/corrections", `{"kind":"reset","device":"kettle","by":"Ada","why":"x"}`, 422, "body.from"},
+		{"POST", "/corrections", `{"kind":"replace","device":"kettle","wh":200000000000,"from":"2026-06-01T00:00:00Z","by":"Ada","why":"x"}`, 422, "body.wh"},
 		{"POST", "/corrections", `{"kind":"guess","device":"kettle","by":"Ada","why":"x"}`, 422, "body.kind"},
 		{"POST", "/corrections", `{"kind":"reset","device":"kettle","from":"2026-06-01T00:00:00Z","why":"x"}`, 422, "by"},
 		{"DELETE", "/corrections/x?by=Ada&why=x", "", 404, "path.target"},

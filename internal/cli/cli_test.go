@@ -39,6 +39,7 @@ type grammar struct {
 	Watch   cli.Watch   `cmd:"" help:"Follow what happens."`
 	Switch  cli.Switch  `cmd:"" help:"Switch a device on or off."`
 	Energy  cli.Energy  `cmd:"" help:"Tell what devices used."`
+	Correct cli.Correct `cmd:"" help:"Say what people know."`
 }
 
 // result is what a shell would see of a command.
@@ -256,7 +257,7 @@ func TestExitCode(t *testing.T) {
 }
 
 func TestHelpSaysTheExitCodes(t *testing.T) {
-	for _, command := range []string{"devices", "watch", "switch", "energy"} {
+	for _, command := range []string{"devices", "watch", "switch", "energy", "correct"} {
 		t.Run(command, func(t *testing.T) {
 			t.Setenv("COLUMNS", "80")
 			got := session{ctx: t.Context()}.run(t, command, "--help")
