@@ -8,6 +8,7 @@ import (
 
 	"github.com/iot-smart-meter/smartmeter"
 	"github.com/iot-smart-meter/smartmeter/internal/ledger"
+	"github.com/iot-smart-meter/smartmeter/internal/tariff"
 )
 
 // EnergyQuery asks what devices used.
@@ -27,23 +28,30 @@ var EnergySteps = map[string]ledger.Step{
 	"1w": ledger.StepWeek, "1mo": ledger.StepMonth, "whole": ledger.StepWhole,
 }
 
-// EnergyAnswer is what devices used, in the same buckets for all.
+// EnergyAnswer is what devices used, in the same buckets for all, and what that
+// cost. Costs are those of the buckets with the same index, and nil where energy
+// has no price; single ones are not known where it had none in part of the time.
 type EnergyAnswer struct {
+	// Tariff is what energy costs.
+	Tariff tariff.Tariff
 	// Devices are those that were asked for, by room and name.
 	Devices []DeviceEnergy
 	// Rooms and House are there if all devices were asked for.
 	Rooms []RoomEnergy
 	// House is the energy of the devices without a parent.
-	House []smartmeter.EnergyBucket
+	House      []smartmeter.EnergyBucket
+	HouseCosts []tariff.Cost
 }
 
 // DeviceEnergy is what one device used.
 type DeviceEnergy struct {
 	Device  smartmeter.Device
 	Buckets []smartmeter.EnergyBucket
+	Costs   []tariff.Cost
 	// Unmetered is what the device measured and none of its children did; nil if
 	// it has none, or not all devices were asked for.
 	Unmetered []ledger.Rest
+	RestCosts []tariff.Cost
 }
 
 // RoomEnergy is what the devices of a room used, without those whose parent is in
@@ -51,6 +59,7 @@ type DeviceEnergy struct {
 type RoomEnergy struct {
 	Room    string
 	Buckets []smartmeter.EnergyBucket
+	Costs   []tariff.Cost
 }
 
 // maxEnergyBuckets bounds an answer, over all devices.
@@ -70,23 +79,28 @@ func (h *Hub) Energy(ctx context.Context, q EnergyQuery) (EnergyAnswer, error) {
 	if err != nil {
 		return EnergyAnswer{}, err
 	}
-	var answer EnergyAnswer
+	q.From, q.To = q.From-q.From%quarter, q.To-q.To%quarter
+	answer := EnergyAnswer{Tariff: h.tariffOf(ctx)}
+	spans := answer.Tariff.Spans(q.From, q.To, site())
 	buckets := 0
 	for _, d := range devices {
-		of, err := h.deviceEnergy(ctx, d.ID, bindings, q)
+		of, err := h.deviceEnergy(ctx, d, bindings, spans, q)
 		if err != nil {
 			return EnergyAnswer{}, err
 		}
-		if buckets += len(of); buckets > maxEnergyBuckets {
+		if buckets += len(of.Buckets); buckets > maxEnergyBuckets {
 			return EnergyAnswer{}, smartmeter.NewError(smartmeter.Invalid, "query.step", "gives more than 100000 buckets for these devices; choose a longer step, a shorter time or fewer devices")
 		}
-		answer.Devices = append(answer.Devices, DeviceEnergy{Device: d, Buckets: of})
+		answer.Devices = append(answer.Devices, of)
 	}
 	if len(q.Devices) == 0 {
-		err = answer.addTotals(q)
+		err = answer.addTotals(spans, q)
 	}
 	return answer, err
 }
+
+// quarter is the width of the least bucket, in ms: all times are taken down to it.
+const quarter smartmeter.Instant = 15 * 60 * 1000
 
 // The years 2000 to 2199: no person means another.
 const (
@@ -126,26 +140,33 @@ func (h *Hub) bindings(ctx context.Context) ([]ledger.Binding, error) {
 	return ledger.Bindings(first, journal), nil
 }
 
-// deviceEnergy adds up what a device's channels counted while they were its own.
-func (h *Hub) deviceEnergy(ctx context.Context, id smartmeter.DeviceID, bindings []ledger.Binding, q EnergyQuery) ([]smartmeter.EnergyBucket, error) {
+// deviceEnergy adds up what a device's channels counted while they were its own,
+// and what that cost.
+func (h *Hub) deviceEnergy(ctx context.Context, d smartmeter.Device, bindings []ledger.Binding, spans []tariff.Span, q EnergyQuery) (DeviceEnergy, error) {
 	sum, err := ledger.NewComposer(q.From, q.To, q.Step, q.Zone)
 	if err != nil {
-		return nil, inQuery(err)
+		return DeviceEnergy{}, inQuery(err)
+	}
+	priced, err := newCosting(spans, q)
+	if err != nil {
+		return DeviceEnergy{}, err
 	}
 	for _, b := range bindings {
 		from, to := max(q.From, b.From), min(q.To, b.To)
-		if b.Device != id || from >= to {
+		if b.Device != d.ID || from >= to {
 			continue
 		}
 		days := ledger.Range{First: ledger.DayOf(from), Last: ledger.DayOf(to - 1)}
 		for sums, err := range h.store.EnergySums(ctx, b.Node, b.Channel, days) {
 			if err != nil {
-				return nil, unavailable(err)
+				return DeviceEnergy{}, unavailable(err)
 			}
 			sum.AddBetween(sums, from, to)
+			priced.add(sums, from, to)
 		}
 	}
-	return sum.Buckets(), nil
+	buckets := sum.Buckets()
+	return DeviceEnergy{Device: d, Buckets: buckets, Costs: priced.costs(buckets)}, nil
 }
 
 // inQuery puts the field of an error in the words of a query.
@@ -157,7 +178,7 @@ func inQuery(err error) error {
 }
 
 // addTotals adds the rests, the rooms and the house to an answer of all devices.
-func (a *EnergyAnswer) addTotals(q EnergyQuery) error {
+func (a *EnergyAnswer) addTotals(spans []tariff.Span, q EnergyQuery) error {
 	empty, err := ledger.NewComposer(q.From, q.To, q.Step, q.Zone)
 	if err != nil {
 		return inQuery(err)
@@ -166,7 +187,8 @@ func (a *EnergyAnswer) addTotals(q EnergyQuery) error {
 	for i := range a.House {
 		a.House[i].Missing = 0
 	}
-	nothing := slices.Clone(a.House)
+	a.HouseCosts = noCosts(spans, a.House)
+	nothing := RoomEnergy{Buckets: slices.Clone(a.House), Costs: slices.Clone(a.HouseCosts)}
 	room := make(map[smartmeter.DeviceID]string)
 	children := make(map[smartmeter.DeviceID][]*DeviceEnergy)
 	for i := range a.Devices {
@@ -179,12 +201,15 @@ func (a *EnergyAnswer) addTotals(q EnergyQuery) error {
 		parents, known := room[d.Device.Parent]
 		if !known {
 			add(a.House, d.Buckets)
+			addCosts(a.HouseCosts, d.Costs)
 		}
 		if d.Device.Room != "" && (!known || parents != d.Device.Room) {
-			add(a.room(d.Device.Room, nothing), d.Buckets)
+			r := a.room(d.Device.Room, nothing)
+			add(r.Buckets, d.Buckets)
+			addCosts(r.Costs, d.Costs)
 		}
 		if own := children[d.Device.ID]; len(own) > 0 {
-			d.Unmetered = unmetered(d, own)
+			d.Unmetered, d.RestCosts = unmetered(d, own), restCosts(d, own)
 		}
 	}
 	return nil
@@ -192,11 +217,11 @@ func (a *EnergyAnswer) addTotals(q EnergyQuery) error {
 
 // room returns a room's sums, with nothing in them at first. Devices come by
 // room.
-func (a *EnergyAnswer) room(name string, nothing []smartmeter.EnergyBucket) []smartmeter.EnergyBucket {
+func (a *EnergyAnswer) room(name string, nothing RoomEnergy) *RoomEnergy {
 	if n := len(a.Rooms); n == 0 || a.Rooms[n-1].Room != name {
-		a.Rooms = append(a.Rooms, RoomEnergy{Room: name, Buckets: slices.Clone(nothing)})
+		a.Rooms = append(a.Rooms, RoomEnergy{Room: name, Buckets: slices.Clone(nothing.Buckets), Costs: slices.Clone(nothing.Costs)})
 	}
-	return a.Rooms[len(a.Rooms)-1].Buckets
+	return &a.Rooms[len(a.Rooms)-1]
 }
 
 // add adds a device's buckets to a sum, of which as much is missing as of the

@@ -1,0 +1,87 @@
+package store_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/iot-smart-meter/smartmeter/internal/disk/faultdisk"
+	"github.com/iot-smart-meter/smartmeter/internal/store"
+)
+
+// Wherever the power fails while prices are written, the old or the new ones are
+// there afterwards, whole; and the new ones if they were acknowledged.
+func TestPricesSurvivePowerCuts(t *testing.T) {
+	for cut := range 12 {
+		files := faultdisk.New(uint64(cut))
+		s := openOn(t, files)
+		put(t, s, "old")
+		files.CrashAfter(cut)
+		err := s.PutPrices(t.Context(), []byte("the new ones"))
+		s.Close() // fails after a cut, as it should
+		s = openOn(t, files.Crash())
+		got, readErr := s.Prices(t.Context())
+		if readErr != nil || string(got) != "the new ones" && (err == nil || string(got) != "old") {
+			t.Errorf("cut after %d changes (%v): %q, %v", cut, err, got, readErr)
+		}
+		put(t, s, "newer")
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func openOn(t *testing.T, files *faultdisk.Disk) *store.Store {
+	t.Helper()
+	s, err := store.Open(context.Background(), store.Config{Dir: t.TempDir(), FS: files, SyncEvery: time.Hour, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func put(t *testing.T, s *store.Store, text string) {
+	t.Helper()
+	err := s.PutPrices(t.Context(), []byte(text))
+	got, readErr := s.Prices(t.Context())
+	if err = errors.Join(err, readErr); err != nil || string(got) != text {
+		t.Fatalf("put %q: %q, %v", text, got, err)
+	}
+}
+
+func TestPricesOutliveTheIndex(t *testing.T) {
+	dir := t.TempDir()
+	open := func() *store.Store {
+		s, err := store.Open(t.Context(), store.Config{Dir: dir, SyncEvery: time.Hour, Logger: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	s := open()
+	if got, err := s.Prices(t.Context()); got != nil || err != nil {
+		t.Errorf("before anything was kept: %q, %v", got, err)
+	}
+	put(t, s, "prices")
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(dir, "smartmeter.db")); err != nil {
+		t.Fatal(err)
+	}
+	s = open()
+	defer s.Close()
+	if got, err := s.Prices(t.Context()); string(got) != "prices" || err != nil {
+		t.Errorf("without the index: %q, %v", got, err)
+	}
+	if err := os.Truncate(filepath.Join(dir, "prices.json"), 2<<20); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.Prices(t.Context()); err == nil {
+		t.Errorf("%d bytes are taken for prices", len(got))
+	}
+}
