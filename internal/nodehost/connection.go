@@ -233,6 +233,7 @@ func (c *Connection) session() error {
 	c.log.Info("connected to the broker")
 	c.peer.Connected()
 	defer c.peer.Disconnected()
+	defer c.shut() // before the peer hears of it: then nothing is taken any more
 	for {
 		select {
 		case m := <-queue:
