@@ -431,6 +431,7 @@ func TestOpenAPIDescribesEveryRoute(t *testing.T) {
 		"/api/v1/corrections":           {"get", "post"},
 		"/api/v1/corrections/{id}":      {"delete"},
 		"/api/v1/events":                {"get"},
+		"/api/v1/settings":              {"get", "put"},
 
 		"/api/v1/devices/{id}/energy/findings": {"get"},
 	} {

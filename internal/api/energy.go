@@ -63,18 +63,21 @@ type energyRequest struct {
 }
 
 type energyAnswer struct {
-	From    time.Time      `json:"from"`
-	To      time.Time      `json:"to"`
-	Step    string         `json:"step"`
-	Zone    string         `json:"tz" doc:"Local is the hub's own"`
-	Devices []deviceEnergy `json:"devices"`
-	Rooms   []roomEnergy   `json:"rooms,omitempty" doc:"the devices of a room, without those whose parent is in it; if all devices were asked for"`
-	House   *EnergySum     `json:"house,omitempty" doc:"the devices without a parent; if all devices were asked for"`
+	From time.Time `json:"from"`
+	To   time.Time `json:"to"`
+	Step string    `json:"step"`
+	Zone string    `json:"tz" doc:"Local is the hub's own"`
+	// Currency and all costs are absent while nobody has said what energy costs.
+	Currency string         `json:"currency,omitempty" doc:"of all costs, by ISO 4217; absent while there are no prices"`
+	Devices  []deviceEnergy `json:"devices"`
+	Rooms    []roomEnergy   `json:"rooms,omitempty" doc:"the devices of a room, without those whose parent is in it; if all devices were asked for"`
+	House    *EnergySum     `json:"house,omitempty" doc:"the devices without a parent; if all devices were asked for"`
 }
 
 // EnergySum is energy in buckets. It is exported as DevicePath is.
 type EnergySum struct {
 	Wh      int64          `json:"wh" doc:"sum of the buckets"`
+	Cost    string         `json:"cost,omitempty" doc:"of all buckets, exact and then rounded once to what the currency is paid in, half away from zero: so it may differ from the sum of what the buckets cost, rounded each on its own. Absent where there was no price for all of the time" example:"12.34"`
 	Buckets []energyBucket `json:"buckets"`
 }
 
@@ -96,6 +99,7 @@ type energyBucket struct {
 	From    time.Time `json:"from"`
 	To      time.Time `json:"to"`
 	Wh      int64     `json:"wh"`
+	Cost    string    `json:"cost,omitempty" doc:"at the prices of the time"`
 	Quality string    `json:"quality" enum:"measured,interpolated,reset-boundary,corrected,quarantined,absent" doc:"the worst of all that contributed; absent: nothing is known, which is not 0 Wh"`
 	Missing int64     `json:"missing_s" doc:"for how many seconds nothing is known"`
 }
@@ -104,6 +108,7 @@ type unmetered struct {
 	From     time.Time `json:"from"`
 	To       time.Time `json:"to"`
 	Wh       int64     `json:"wh" doc:"below 0 where meters disagree"`
+	Cost     string    `json:"cost,omitempty"`
 	Within   int64     `json:"within_wh" doc:"how far wh may be from the truth if all meters keep their class"`
 	Quality  string    `json:"quality"`
 	Complete bool      `json:"complete" doc:"nothing is missing of the device or its children"`
@@ -129,7 +134,12 @@ type deviceEnergyRequest struct {
 	EnergyRange
 }
 
-func (a *api) deviceEnergy(ctx context.Context, in *deviceEnergyRequest) (*body[EnergySum], error) {
+type oneEnergy struct {
+	EnergySum
+	Currency string `json:"currency,omitempty" doc:"of the costs; absent while there are no prices"`
+}
+
+func (a *api) deviceEnergy(ctx context.Context, in *deviceEnergyRequest) (*body[oneEnergy], error) {
 	q, err := in.query(time.Now())
 	if err != nil {
 		return nil, a.fail(err)
@@ -139,53 +149,91 @@ func (a *api) deviceEnergy(ctx context.Context, in *deviceEnergyRequest) (*body[
 	if err != nil {
 		return nil, a.fail(err)
 	}
-	return &body[EnergySum]{showSum(used.Devices[0].Buckets, q.Zone)}, nil
+	show := showing(used, q)
+	return &body[oneEnergy]{oneEnergy{show.sum(used.Devices[0].Buckets, used.Devices[0].Costs), show.currency}}, nil
+}
+
+// energyShower puts energy into the words of the API.
+type energyShower struct {
+	zone     *time.Location
+	currency string
+	decimals int
+}
+
+func showing(used hub.EnergyAnswer, q hub.EnergyQuery) energyShower {
+	show := energyShower{zone: q.Zone, decimals: used.Tariff.Decimals()}
+	if len(used.Tariff.Prices) > 0 {
+		show.currency = used.Tariff.Currency
+	}
+	return show
 }
 
 func showEnergy(used hub.EnergyAnswer, q hub.EnergyQuery, step string) energyAnswer {
-	answer := energyAnswer{From: inZone(q.From, q.Zone), To: inZone(q.To, q.Zone), Step: step, Zone: q.Zone.String(), Devices: []deviceEnergy{}}
+	show := showing(used, q)
+	answer := energyAnswer{
+		From: inZone(q.From, q.Zone), To: inZone(q.To, q.Zone), Step: step, Zone: q.Zone.String(),
+		Currency: show.currency, Devices: []deviceEnergy{},
+	}
 	for _, d := range used.Devices {
 		shown := deviceEnergy{
 			ID: string(d.Device.ID), Name: d.Device.Name, Room: d.Device.Room, Parent: string(d.Device.Parent),
-			EnergySum: showSum(d.Buckets, q.Zone),
+			EnergySum: show.sum(d.Buckets, d.Costs),
 		}
-		for _, r := range d.Unmetered {
+		for i, r := range d.Unmetered {
 			shown.Unmetered = append(shown.Unmetered, unmetered{
 				From: inZone(r.From, q.Zone), To: inZone(r.To, q.Zone), Wh: int64(r.Energy), Within: int64(r.Within),
-				Quality: r.Quality.String(), Complete: r.Complete,
+				Cost: show.cost(d.RestCosts, i), Quality: r.Quality.String(), Complete: r.Complete,
 			})
 		}
 		answer.Devices = append(answer.Devices, shown)
 	}
 	for _, r := range used.Rooms {
-		answer.Rooms = append(answer.Rooms, roomEnergy{r.Room, showSum(r.Buckets, q.Zone)})
+		answer.Rooms = append(answer.Rooms, roomEnergy{r.Room, show.sum(r.Buckets, r.Costs)})
 	}
 	if used.House != nil {
-		house := showSum(used.House, q.Zone)
+		house := show.sum(used.House, used.HouseCosts)
 		answer.House = &house
 	}
 	return answer
 }
 
-func showSum(buckets []smartmeter.EnergyBucket, zone *time.Location) EnergySum {
+// sum shows buckets and what each of them cost; costs are nil without a price.
+func (show energyShower) sum(buckets []smartmeter.EnergyBucket, costs []hub.Cost) EnergySum {
 	sum := EnergySum{Buckets: make([]energyBucket, 0, len(buckets))}
-	for _, b := range buckets {
+	for i, b := range buckets {
 		sum.Wh += int64(b.Energy)
 		sum.Buckets = append(sum.Buckets, energyBucket{
-			From: inZone(b.From, zone), To: inZone(b.To, zone), Wh: int64(b.Energy),
+			From: inZone(b.From, show.zone), To: inZone(b.To, show.zone), Wh: int64(b.Energy), Cost: show.cost(costs, i),
 			Quality: b.Quality.String(), Missing: int64(b.Missing / 1000),
 		})
+	}
+	if len(costs) > 0 {
+		whole := costs[0]
+		for _, c := range costs[1:] {
+			whole = whole.Plus(c)
+		}
+		sum.Cost = whole.Round(show.decimals)
 	}
 	return sum
 }
 
+// cost shows the cost with an index, "" if it is not known.
+func (show energyShower) cost(costs []hub.Cost, i int) string {
+	if costs == nil {
+		return ""
+	}
+	return costs[i].Round(show.decimals)
+}
+
 func inZone(i smartmeter.Instant, zone *time.Location) time.Time { return i.Time().In(zone) }
 
-// registerEnergy adds the routes of energy and its corrections.
+// registerEnergy adds the routes of energy, its cost and its corrections.
 func (a *api) registerEnergy(h huma.API, get func(path, id, summary string) huma.Operation, change func(method, path, id, summary string, more ...int) huma.Operation) {
 	huma.Register(h, get("/api/v1/energy", "get-energy", "What devices, rooms and the house used"), a.energy)
 	huma.Register(h, get("/api/v1/devices/{id}/energy", "get-device-energy", "What one device used"), a.deviceEnergy)
 	huma.Register(h, get("/api/v1/devices/{id}/energy/findings", "list-findings", "What was found about a device's counters"), a.listFindings)
+	huma.Register(h, get("/api/v1/settings", "get-settings", "What energy costs"), a.getSettings)
+	huma.Register(h, change(http.MethodPut, "/api/v1/settings", "put-settings", "Say what energy costs, from which dates on"), a.putSettings)
 	huma.Register(h, get("/api/v1/corrections", "list-corrections", "The journal of what people decided about energy"), a.listCorrections)
 	huma.Register(h, change(http.MethodPost, "/api/v1/corrections", "add-correction", "Accept, discard or set energy, tell of a reset or another meter, or undo that"), a.addCorrection)
 	huma.Register(h, change(http.MethodDelete, "/api/v1/corrections/{id}", "undo-correction", "Take a correction back; it stays in the journal"), a.undoCorrection)

@@ -125,3 +125,69 @@ func TestEnergyNamesWhatIsWrong(t *testing.T) {
 		}
 	}
 }
+
+func TestEnergyHasACost(t *testing.T) {
+	l := newLab(t)
+	l.draws()
+	wh := l.wh("")
+	if _, got := l.call("GET", "/api/v1/energy?from=2026-01-01", ""); dig(got, "currency") != nil || dig(got, "devices", 0, "cost") != nil {
+		t.Errorf("before anybody said what energy costs: %v", got)
+	}
+	prices := `{"currency":"EUR","prices":[{"from":"2025-01-01","per_kwh":"0.50"}]}`
+	if status, got := l.call("PUT", "/api/v1/settings", prices); status != 200 {
+		t.Fatal(status, got)
+	}
+	want := map[string]any{"currency": "EUR", "prices": []any{map[string]any{"from": "2025-01-01", "per_kwh": "0.50"}}}
+	if _, got := l.call("GET", "/api/v1/settings", ""); cmp.Diff(want, got) != "" {
+		t.Errorf("settings (-want +got):\n%s", cmp.Diff(want, got))
+	}
+	// At 0.50 a kWh a Wh is 5 hundredths of a cent: whole figures, no float.
+	cents := (int64(wh)*5 + 50) / 100
+	cost := fmt.Sprintf("%d.%02d", cents/100, cents%100)
+	_, got := l.call("GET", "/api/v1/energy?from=2026-01-01", "")
+	for what, path := range map[string][]any{
+		"currency": {"currency"}, "device": {"devices", 0, "cost"}, "bucket": {"devices", 0, "buckets", 0, "cost"}, "house": {"house", "cost"},
+	} {
+		want := cost
+		if what == "currency" {
+			want = "EUR"
+		}
+		if dig(got, path...) != want {
+			t.Errorf("%s: %v, want %s", what, dig(got, path...), want)
+		}
+	}
+	if _, got := l.call("GET", "/api/v1/devices/kettle/energy?from=2026-01-01", ""); dig(got, "cost") != cost || dig(got, "currency") != "EUR" {
+		t.Errorf("one device: %v", got)
+	}
+	if status, got := l.call("PUT", "/api/v1/settings", `{"currency":"","prices":[]}`); status != 200 || l.costs() {
+		t.Errorf("without prices again: %d %v", status, got)
+	}
+}
+
+// costs reports whether there is a cost in an answer about energy.
+func (l *lab) costs() bool {
+	_, got := l.call("GET", "/api/v1/energy?from=2026-01-01", "")
+	return dig(got, "house", "cost") != nil || dig(got, "currency") != nil
+}
+
+func TestSettingsNameWhatIsWrong(t *testing.T) {
+	l := newLab(t)
+	for body, field := range map[string]string{
+		`{"currency":"EUR","prices":[{"from":"2025-01-01","per_kwh":"0,32"}]}`:                                                      "body.prices[0].per_kwh",
+		`{"currency":"EUR","prices":[{"from":"2025-01-01","per_kwh":"-1"}]}`:                                                        "body.prices[0].per_kwh",
+		`{"currency":"EUR","prices":[{"from":"tomorrow","per_kwh":"1"}]}`:                                                           "body.prices[0].from",
+		`{"currency":"EUR","prices":[{"from":"2025-01-01","per_kwh":"1"},{"from":"2025-01-01","per_kwh":"2"}]}`:                     "body.prices[1].from",
+		`{"currency":"euro","prices":[]}`:                                                                                           "body.currency",
+		`{"currency":"","prices":[{"from":"2025-01-01","per_kwh":"1"}]}`:                                                            "body.currency",
+		`{"currency":"EUR","prices":[{"from":"2025-01-01","per_kwh":0.32}]}`:                                                        "body.prices[0].per_kwh",
+		`{"currency":"EUR","prices":[` + strings.Repeat(`{"from":"2025-01-01","per_kwh":"1"},`, 200) + `{"from":"","per_kwh":""}]}`: "body.prices",
+	} {
+		status, got := l.call("PUT", "/api/v1/settings", body)
+		if status != 422 || dig(got, "errors", 0, "location") != field {
+			t.Errorf("%.80s: %d %v, want %s", body, status, got, field)
+		}
+	}
+	if _, got := l.call("GET", "/api/v1/settings", ""); cmp.Diff(map[string]any{"currency": "", "prices": []any{}}, got) != "" {
+		t.Errorf("something of that was kept: %v", got)
+	}
+}

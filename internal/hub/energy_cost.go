@@ -6,6 +6,9 @@ import (
 	"github.com/iot-smart-meter/smartmeter/internal/tariff"
 )
 
+// Cost is what energy cost, for whoever may not know package tariff.
+type Cost = tariff.Cost
+
 // costing adds up a device's energy price by price.
 type costing struct {
 	spans []tariff.Span

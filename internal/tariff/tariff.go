@@ -26,7 +26,7 @@ type Price struct {
 
 // Limits of what is a tariff.
 const (
-	maxPrices = 500
+	maxPrices = 200
 	// maxPrice is the highest price per kWh: more than in any currency.
 	maxPrice Micro = 1_000_000 * 1_000_000
 )
@@ -43,7 +43,7 @@ func (t Tariff) Check() error {
 	case len(t.Currency) != 3 || strings.Trim(t.Currency, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "":
 		return invalid("currency", "must be the three capital letters of a currency, like EUR")
 	case len(t.Prices) > maxPrices:
-		return invalid("prices", "must be at most 500; let go of the oldest")
+		return invalid("prices", "must be at most 200; let go of the oldest")
 	}
 	for i, p := range t.Prices {
 		if p.PerKWh < 0 || p.PerKWh > maxPrice {
