@@ -10,8 +10,10 @@ const (
 	// the rate to 32 samples a second, so that a hub whose nodes all return at
 	// once can follow.
 	backlogPause smartmeter.Millis = 1000
-	// backlogWindow is how many messages go out without a receipt in between.
-	backlogWindow = 8
+	// backlogWindow is how many messages go out without a receipt in between. The
+	// hub gives one about every ten seconds: fewer, and the backlog would stand
+	// still until it comes.
+	backlogWindow = 16
 	// resendAfter is how long a sample stays unacknowledged until it is sent
 	// again. It doubles up to resendAtMost while no receipt comes at all: then
 	// most likely nobody listens who gives any.

@@ -91,16 +91,30 @@ func TestUnacknowledgedIsSentAgain(t *testing.T) {
 func TestNobodyGivesReceipts(t *testing.T) {
 	l := newLab(t, func(c *node.Config) { c.Buffer = new(wide) }).run(2 * 60 * minute).connect()
 	got := l.backlog(29 * second)
-	if len(got) != 8 || got[7].To != 8*32 {
-		t.Errorf("%d messages, the last is %v; want 8", len(got), got[len(got)-1])
+	if len(got) != 16 || got[15].To != 16*32 {
+		t.Errorf("%d messages, the last is %v; want 16", len(got), got[len(got)-1])
 	}
 	l.backlog(60 * minute)
-	if got := l.backlog(60 * minute); len(got) != 6*8 {
-		t.Errorf("%d messages in an hour, want 8 every 10 minutes", len(got))
+	if got := l.backlog(60 * minute); len(got) != 6*16 {
+		t.Errorf("%d messages in an hour, want 16 every 10 minutes", len(got))
 	}
 	l.acknowledge(boot, 100)
-	if got := l.backlog(2 * second); len(got) != 3 || got[0].From != 257 {
+	if got := l.backlog(2 * second); len(got) != 3 || got[0].From != 513 {
 		t.Errorf("after a receipt came %v", got)
+	}
+}
+
+// A hub gives a receipt every ten seconds or so. The backlog does not wait for
+// it.
+func TestReceiptsKeepTheBacklogGoing(t *testing.T) {
+	l := newLab(t, func(c *node.Config) { c.Buffer = new(wide) }).run(3 * 60 * minute).connect()
+	var sent []span
+	for range 5 {
+		sent = append(sent, l.backlog(12*second)...)
+		l.acknowledge(boot, sent[len(sent)-1].To)
+	}
+	if last := sent[len(sent)-1]; len(sent) != 60 || last.To != 60*32 {
+		t.Errorf("%d messages in a minute, the last is %v", len(sent), last)
 	}
 }
 
