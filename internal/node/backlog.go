@@ -35,8 +35,8 @@ type outbox struct {
 	live uint64
 	// window is how many messages may go out until a receipt comes.
 	window int
-	// since is when the oldest unacknowledged sample was sent, or when the last
-	// receipt came; patience later it is sent again.
+	// since is when the last message of the backlog was sent, or when the oldest
+	// sample kept became another one; patience later that is sent again.
 	since, patience smartmeter.Millis
 
 	minutes minutes
@@ -149,7 +149,8 @@ func (n *Node) sendAgain(t smartmeter.Millis) {
 
 // nextBatch returns the next samples of the backlog, oldest first, and the
 // place after them. The minutes come first that are older than all that the
-// buffer holds.
+// buffer holds. A message is of one boot: which of its samples a node has lost,
+// the last one says for all.
 func (n *Node) nextBatch() (batch []smartmeter.Sample, at place) {
 	o := &n.out
 	batch, at = o.batch[:0], o.at
@@ -162,10 +163,14 @@ func (n *Node) nextBatch() (batch []smartmeter.Sample, at place) {
 	}
 	for ; at.cursor < o.live && len(batch) < len(o.batch); at.cursor++ {
 		s := &o.batch[len(batch)]
-		if n.buffer.Get(at.cursor, s) {
-			batch = o.batch[:len(batch)+1]
-			s.First = n.firstOf(s, &at)
+		if !n.buffer.Get(at.cursor, s) {
+			continue
 		}
+		if len(batch) > 0 && s.Boot != batch[0].Boot {
+			break
+		}
+		batch = o.batch[:len(batch)+1]
+		s.First = n.firstOf(s, &at)
 	}
 	return batch, at
 }
@@ -204,8 +209,12 @@ func (n *Node) receiveAck(t smartmeter.Millis, payload []byte) error {
 		o.minutes.acknowledge(o.acked)
 	}
 	n.forget(ack)
-	if first, _ := n.buffer.Bounds(); first > before || o.acked > acked {
-		o.since, o.patience, o.window = t, resendAfter, backlogWindow
+	first, _ := n.buffer.Bounds()
+	if first > before || o.acked > acked {
+		o.patience, o.window = resendAfter, backlogWindow
+	}
+	if first > before { // not for this boot's when an earlier one's are the oldest
+		o.since = t
 	}
 	return nil
 }

@@ -243,6 +243,35 @@ func TestEarlierBoots(t *testing.T) {
 	}
 }
 
+// What a power cut has torn out of an earlier boot is gone for good, and only that
+// boot's own samples say so, the last of them, too.
+func TestMessageIsOfOneBoot(t *testing.T) {
+	buffer := &wide{bad: func(position uint64) bool { return position == 11 }}
+	l := newLab(t, func(c *node.Config) { c.Buffer, c.Boot = buffer, 7 }).run(minute) // 13 samples
+	l.boot(func(c *node.Config) { c.Buffer = buffer })
+	l.run(minute).connect().backlog(30 * second)
+	l.acknowledge(7, 11)
+	for range 5 { // receipts for what is measured now are no receipt for that
+		l.backlog(9 * second)
+		live := l.samples()
+		l.acknowledge(boot, live[len(live)-1].Seq)
+	}
+	var firsts []uint32
+	for _, m := range l.link.on(topicBacklog) {
+		samples, err := wire.DecodeBacklog(m.Payload, nil)
+		last := samples[len(samples)-1]
+		if err != nil || samples[0].Boot != last.Boot {
+			t.Errorf("%s, %v", m.Payload, err)
+		}
+		if last.Boot == 7 {
+			firsts = append(firsts, last.First)
+		}
+	}
+	if diff := cmp.Diff([]uint32{1, 13}, firsts); diff != "" {
+		t.Errorf("what it says to keep of the earlier boot (-want +got):\n%s", diff)
+	}
+}
+
 // wide is a buffer that never forgets by itself, and cannot read what bad says.
 type wide struct {
 	samples []smartmeter.Sample
@@ -272,10 +301,10 @@ func TestBufferWithBadSpots(t *testing.T) {
 		t.Errorf("backlog (-want +got):\n%s", diff)
 	}
 	l.acknowledge(boot, 7)
-	l.run(minute) // the hub misses the eighth, and is told that it is gone
-	backlog := l.link.on(topicBacklog)
-	samples, err := wire.DecodeBacklog(backlog[len(backlog)-1].Payload, nil)
-	if err != nil || samples[0].Seq != 9 || samples[0].First != 9 {
+	l.run(minute)                      // the hub misses the eighth, and is told that it is gone
+	backlog := l.link.on(topicBacklog) // the last message is of this boot
+	samples, err := wire.DecodeBacklog(backlog[len(backlog)-2].Payload, nil)
+	if err != nil || samples[0].Boot != boot || samples[0].Seq != 9 || samples[0].First != 9 {
 		t.Errorf("sent again %v, %v", samples[0], err)
 	}
 	l.acknowledge(boot, 13)
