@@ -138,11 +138,11 @@ func (o *outcome) addSamples(p *plug, stored []smartmeter.Reading) {
 			p.week.fail(p, "nobody measured %+v", r)
 		case found[id]:
 			p.week.fail(p, "%+v is there twice", r)
-		case whole && max(late, -late) > 1000:
+		case whole && max(late, -late) > p.skew(m):
 			p.week.fail(p, "%+v was measured at %v", r, m.at)
 		case whole:
 			o.whole++
-		case r.Has != smartmeter.Energy || r.Energy != m.Energy || max(late, -late) > 60_000:
+		case r.Has != smartmeter.Energy || r.Energy != m.Energy || max(late, -late) > 60_000+p.skew(m):
 			p.week.fail(p, "%+v was measured as %+v", r, m)
 		default:
 			o.thinned++
@@ -160,20 +160,30 @@ func (o *outcome) addSamples(p *plug, stored []smartmeter.Reading) {
 	}
 }
 
+// skew is by how much the hub may mistake the time of a sample, in ms: it is on
+// the node's clock, which the hub knows when it is back.
+func (p *plug) skew(m measured) smartmeter.Instant {
+	age := max(p.week.back-m.at.Sub(p.began()), 0) + 10*time.Minute
+	return smartmeter.Instant((time.Second + age/1_000_000*mostDrift).Milliseconds())
+}
+
 // tornAway is what a power cut may take of a file: a minute in memory, and
 // half of one in the kernel.
 const tornAway = 95 * time.Second
 
-// mayHaveLost reports whether a node may not have a sample any more: a power cut
-// took it, or it had to make room in a ring.
+// mayHaveLost reports whether the hub need not have a sample: a power cut took
+// it, it had to make room in a ring, or it is on its way.
 func (p *plug) mayHaveLost(m measured) bool {
 	at := m.at.Sub(p.began())
+	if p.week.agenda.Now()-at < 2*time.Second {
+		return true
+	}
 	for _, cut := range p.cuts {
 		if at <= cut && (p.disk == nil && at > p.week.died-time.Minute || at > cut-tornAway) {
 			return true
 		}
 	}
-	ring := p.linked - (node.Kept-1)*ringInterval
+	ring := p.linked - (node.Kept-1)*ringInterval + time.Second
 	return p.disk == nil && at > p.week.died-time.Minute && at < ring
 }
 
@@ -213,10 +223,10 @@ func (p *plug) checkHours() {
 }
 
 // tolerance is by how much an hour may be wrong: by what flows between two
-// samples, or while the power is cut.
+// samples, while clocks differ, or while the power is cut.
 func (p *plug) tolerance(hour int) smartmeter.WattHour {
 	const mostPower = 3680 // W
-	between := time.Duration(p.Node.Metrics) * time.Millisecond
+	between := time.Duration(p.Node.Metrics)*time.Millisecond + p.week.dead/1_000_000*mostDrift
 	for _, cut := range p.cuts {
 		if h := int(cut / time.Hour); h-1 <= hour && hour <= h+1 {
 			between = tornAway + time.Minute

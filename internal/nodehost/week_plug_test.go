@@ -19,6 +19,9 @@ const (
 	ringInterval = time.Minute
 )
 
+// mostDrift is by how much a node's crystal is wrong at most, in millionths.
+const mostDrift = 40
+
 // role is what a plug is there to show.
 type role uint8
 
@@ -109,8 +112,8 @@ func (w *week) newPlug(name string) *plug {
 	conf.Relay.MaxSwitchesPerMin = 6
 	p.Station = &sim.Station{StationConfig: sim.StationConfig{
 		ID: smartmeter.NodeID(name), Seed: w.seed, Node: conf, Load: load(3000), Witness: p.see, Buffer: p.open,
-		Faults: []sim.Faults{sim.Wired, sim.Wireless}[len(w.plugs)%2],
-		Wall:   func() smartmeter.Instant { return smartmeter.InstantOf(time.Now()) },
+		Faults: []sim.Faults{sim.Wired, sim.Wireless}[len(w.plugs)%2], Drift: w.chance.Int64N(2*mostDrift+1) - mostDrift,
+		Wall: func() smartmeter.Instant { return smartmeter.InstantOf(time.Now()) },
 	}}
 	return p
 }
