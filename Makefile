@@ -73,7 +73,10 @@ torture:
 	$(GO) test -timeout 2h ./internal/mqtt -run Campaign -v -mqtt.mutations=1000000
 	$(GO) test -timeout 4h ./internal/store -run Campaign -v -store.cuts=100000
 	$(GO) test -timeout 2h ./cmd/smartmeter -run HubIsKilled -v -kills=1000
+	$(GO) test -timeout 2h ./cmd/smartmeter -run NodeIsKilled -v -nodekills=1000
 	$(GO) test -timeout 2h ./internal/sim -run CommandsCampaign -v -commands=1000000
+	$(GO) test -timeout 2h ./internal/nodehost -run HubIsDead -v -weeks=100
+	$(GO) test -timeout 2h ./internal/nodehost -run KilledAtEveryWrite -v -deaths=500
 
 clean:
 	rm -rf bin web/node_modules

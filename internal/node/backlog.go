@@ -10,8 +10,10 @@ const (
 	// the rate to 32 samples a second, so that a hub whose nodes all return at
 	// once can follow.
 	backlogPause smartmeter.Millis = 1000
-	// backlogWindow is how many messages go out without a receipt in between.
-	backlogWindow = 8
+	// backlogWindow is how many messages go out without a receipt in between. The
+	// hub gives one about every ten seconds: fewer, and the backlog would stand
+	// still until it comes.
+	backlogWindow = 16
 	// resendAfter is how long a sample stays unacknowledged until it is sent
 	// again. It doubles up to resendAtMost while no receipt comes at all: then
 	// most likely nobody listens who gives any.
@@ -33,8 +35,8 @@ type outbox struct {
 	live uint64
 	// window is how many messages may go out until a receipt comes.
 	window int
-	// since is when the oldest unacknowledged sample was sent, or when the last
-	// receipt came; patience later it is sent again.
+	// since is when the last message of the backlog was sent, or when the oldest
+	// sample kept became another one; patience later that is sent again.
 	since, patience smartmeter.Millis
 
 	minutes minutes
@@ -147,7 +149,8 @@ func (n *Node) sendAgain(t smartmeter.Millis) {
 
 // nextBatch returns the next samples of the backlog, oldest first, and the
 // place after them. The minutes come first that are older than all that the
-// buffer holds.
+// buffer holds. A message is of one boot: which of its samples a node has lost,
+// the last one says for all.
 func (n *Node) nextBatch() (batch []smartmeter.Sample, at place) {
 	o := &n.out
 	batch, at = o.batch[:0], o.at
@@ -160,10 +163,14 @@ func (n *Node) nextBatch() (batch []smartmeter.Sample, at place) {
 	}
 	for ; at.cursor < o.live && len(batch) < len(o.batch); at.cursor++ {
 		s := &o.batch[len(batch)]
-		if n.buffer.Get(at.cursor, s) {
-			batch = o.batch[:len(batch)+1]
-			s.First = n.firstOf(s, &at)
+		if !n.buffer.Get(at.cursor, s) {
+			continue
 		}
+		if len(batch) > 0 && s.Boot != batch[0].Boot {
+			break
+		}
+		batch = o.batch[:len(batch)+1]
+		s.First = n.firstOf(s, &at)
 	}
 	return batch, at
 }
@@ -202,8 +209,15 @@ func (n *Node) receiveAck(t smartmeter.Millis, payload []byte) error {
 		o.minutes.acknowledge(o.acked)
 	}
 	n.forget(ack)
-	if first, _ := n.buffer.Bounds(); first > before || o.acked > acked {
-		o.since, o.patience, o.window = t, resendAfter, backlogWindow
+	first, _ := n.buffer.Bounds()
+	if first > before || o.acked > acked {
+		if o.patience > resendAfter { // nobody gave any for long: the hub was away
+			n.tellTrouble()
+		}
+		o.patience, o.window = resendAfter, backlogWindow
+	}
+	if first > before { // not for this boot's when an earlier one's are the oldest
+		o.since = t
 	}
 	return nil
 }

@@ -91,16 +91,30 @@ func TestUnacknowledgedIsSentAgain(t *testing.T) {
 func TestNobodyGivesReceipts(t *testing.T) {
 	l := newLab(t, func(c *node.Config) { c.Buffer = new(wide) }).run(2 * 60 * minute).connect()
 	got := l.backlog(29 * second)
-	if len(got) != 8 || got[7].To != 8*32 {
-		t.Errorf("%d messages, the last is %v; want 8", len(got), got[len(got)-1])
+	if len(got) != 16 || got[15].To != 16*32 {
+		t.Errorf("%d messages, the last is %v; want 16", len(got), got[len(got)-1])
 	}
 	l.backlog(60 * minute)
-	if got := l.backlog(60 * minute); len(got) != 6*8 {
-		t.Errorf("%d messages in an hour, want 8 every 10 minutes", len(got))
+	if got := l.backlog(60 * minute); len(got) != 6*16 {
+		t.Errorf("%d messages in an hour, want 16 every 10 minutes", len(got))
 	}
 	l.acknowledge(boot, 100)
-	if got := l.backlog(2 * second); len(got) != 3 || got[0].From != 257 {
+	if got := l.backlog(2 * second); len(got) != 3 || got[0].From != 513 {
 		t.Errorf("after a receipt came %v", got)
+	}
+}
+
+// A hub gives a receipt every ten seconds or so. The backlog does not wait for
+// it.
+func TestReceiptsKeepTheBacklogGoing(t *testing.T) {
+	l := newLab(t, func(c *node.Config) { c.Buffer = new(wide) }).run(3 * 60 * minute).connect()
+	var sent []span
+	for range 5 {
+		sent = append(sent, l.backlog(12*second)...)
+		l.acknowledge(boot, sent[len(sent)-1].To)
+	}
+	if last := sent[len(sent)-1]; len(sent) != 60 || last.To != 60*32 {
+		t.Errorf("%d messages in a minute, the last is %v", len(sent), last)
 	}
 }
 
@@ -229,6 +243,35 @@ func TestEarlierBoots(t *testing.T) {
 	}
 }
 
+// What a power cut has torn out of an earlier boot is gone for good, and only that
+// boot's own samples say so, the last of them, too.
+func TestMessageIsOfOneBoot(t *testing.T) {
+	buffer := &wide{bad: func(position uint64) bool { return position == 11 }}
+	l := newLab(t, func(c *node.Config) { c.Buffer, c.Boot = buffer, 7 }).run(minute) // 13 samples
+	l.boot(func(c *node.Config) { c.Buffer = buffer })
+	l.run(minute).connect().backlog(30 * second)
+	l.acknowledge(7, 11)
+	for range 5 { // receipts for what is measured now are no receipt for that
+		l.backlog(9 * second)
+		live := l.samples()
+		l.acknowledge(boot, live[len(live)-1].Seq)
+	}
+	var firsts []uint32
+	for _, m := range l.link.on(topicBacklog) {
+		samples, err := wire.DecodeBacklog(m.Payload, nil)
+		last := samples[len(samples)-1]
+		if err != nil || samples[0].Boot != last.Boot {
+			t.Errorf("%s, %v", m.Payload, err)
+		}
+		if last.Boot == 7 {
+			firsts = append(firsts, last.First)
+		}
+	}
+	if diff := cmp.Diff([]uint32{1, 13}, firsts); diff != "" {
+		t.Errorf("what it says to keep of the earlier boot (-want +got):\n%s", diff)
+	}
+}
+
 // wide is a buffer that never forgets by itself, and cannot read what bad says.
 type wide struct {
 	samples []smartmeter.Sample
@@ -258,10 +301,10 @@ func TestBufferWithBadSpots(t *testing.T) {
 		t.Errorf("backlog (-want +got):\n%s", diff)
 	}
 	l.acknowledge(boot, 7)
-	l.run(minute) // the hub misses the eighth, and is told that it is gone
-	backlog := l.link.on(topicBacklog)
-	samples, err := wire.DecodeBacklog(backlog[len(backlog)-1].Payload, nil)
-	if err != nil || samples[0].Seq != 9 || samples[0].First != 9 {
+	l.run(minute)                      // the hub misses the eighth, and is told that it is gone
+	backlog := l.link.on(topicBacklog) // the last message is of this boot
+	samples, err := wire.DecodeBacklog(backlog[len(backlog)-2].Payload, nil)
+	if err != nil || samples[0].Boot != boot || samples[0].Seq != 9 || samples[0].First != 9 {
 		t.Errorf("sent again %v, %v", samples[0], err)
 	}
 	l.acknowledge(boot, 13)

@@ -145,6 +145,27 @@ func TestCutOffSurvivesPowerCuts(t *testing.T) {
 	}
 }
 
+// A hub that was away while its broker lived on has missed what happened, and
+// nobody connects anew. Its first receipt says that it is back.
+func TestTroubleIsToldAgainToAHubThatReturns(t *testing.T) {
+	l := newLab(t).connect().configure(`"limits":{"current_ma":16000}`)
+	l.order(true, 0)
+	l.acknowledge(boot, l.node.Status().Latest.Seq)
+	l.draw(20_000, 100)
+	l.run(10 * minute) // nobody gives receipts
+	l.link.sent = nil
+	l.acknowledge(boot, 2)
+	l.run(second)
+	if got := l.events(); len(got) != 1 || got[0].Kind != wire.NodeOvercurrent {
+		t.Errorf("told %v, want that it cut off", got)
+	}
+	l.acknowledge(boot, 3)
+	l.run(second)
+	if got := l.events(); len(got) != 1 {
+		t.Errorf("told %v, want nothing more", got)
+	}
+}
+
 func TestUnreadableCutOffIsOne(t *testing.T) {
 	l := newLab(t)
 	l.settings[node.SavedCutOff] = []byte(`{"kind":"overc`)

@@ -71,18 +71,24 @@ func (n *Node) Connected(t smartmeter.Millis) {
 	if n.relay != nil {
 		n.pending |= pendingRelay
 	}
-	if n.metering.silent {
-		n.pending |= pendingMeter // who listens now may not have heard
-	}
-	if n.protection.latched() {
-		n.pending |= pendingCutOff
-	}
+	n.tellTrouble()
 	n.due.energy, n.due.heartbeat = t, t
 	_, kept := n.buffer.Bounds()
 	n.rewind(t, kept)
 	n.out.patience = resendAfter
 	n.due.backlog = t + backlogPause // by then the hub may have said what it has
 	n.publishPending(t)
+}
+
+// tellTrouble has what is wrong told once more: who listens now may not have
+// heard.
+func (n *Node) tellTrouble() {
+	if n.metering.silent {
+		n.pending |= pendingMeter
+	}
+	if n.protection.latched() {
+		n.pending |= pendingCutOff
+	}
 }
 
 // Disconnected tells the node that the link is down. It goes on sampling.

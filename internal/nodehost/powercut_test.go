@@ -2,6 +2,7 @@ package nodehost
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"math/rand/v2"
 	"strconv"
@@ -40,7 +41,9 @@ func (d worstDisk) Read(name string) ([]byte, error) {
 		return nil, err
 	}
 	data := make([]byte, size)
-	_, err = f.ReadAt(data, 0)
+	if _, err = f.ReadAt(data, 0); err == io.EOF {
+		err = nil // it is empty
+	}
 	return data, errors.Join(err, f.Close())
 }
 

@@ -27,6 +27,9 @@ type StationConfig struct {
 	Node wire.Config
 	// Minutes is for how many minutes it remembers its register, see node.Config.
 	Minutes int
+	// Buffer opens what keeps its samples, at every boot; nil is for a node.Ring,
+	// which forgets them with the power.
+	Buffer func() (node.Buffer, error)
 	// Load is what is behind its relay.
 	Load smartmeter.Measurement
 	// Witness is told of everything that happens at it; it must not be nil.
@@ -118,10 +121,7 @@ func (s *Station) PowerOn() error {
 	} else {
 		boot := max(1, smartmeter.BootID(s.chance.Uint32()))
 		s.see(Sight{What: Boots, Boot: boot})
-		core, err := node.New(node.Config{
-			ID: s.ID, Boot: boot, Meter: meterOf(s), Link: s, Relay: &s.relay, Settings: s.settings,
-			Firmware: "simulated", Model: "station", WarmUp: 4 * second, Minutes: s.Minutes,
-		})
+		core, err := s.bootCore(boot)
 		if err != nil {
 			return err
 		}
@@ -131,6 +131,21 @@ func (s *Station) PowerOn() error {
 	s.seekBroker(firstPause)
 	s.step()
 	return nil
+}
+
+// bootCore makes the core that is real, with what it finds kept.
+func (s *Station) bootCore(boot smartmeter.BootID) (core, error) {
+	var kept node.Buffer
+	if s.Buffer != nil {
+		var err error
+		if kept, err = s.Buffer(); err != nil {
+			return nil, err
+		}
+	}
+	return node.New(node.Config{
+		ID: s.ID, Boot: boot, Meter: meterOf(s), Link: s, Relay: &s.relay, Settings: s.settings, Buffer: kept,
+		Firmware: "simulated", Model: "station", WarmUp: 4 * second, Minutes: s.Minutes,
+	})
 }
 
 // PowerOff takes the power away, and so opens the relay and breaks the link.

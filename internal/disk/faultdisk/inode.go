@@ -128,12 +128,17 @@ func pasted(image []byte, off int64, data []byte) []byte {
 	return image
 }
 
-// resized cuts or extends with zeroes.
+// resized cuts or extends with zeroes. What was not cut keeps its spare capacity:
+// a file that grows record by record must not be copied each time.
 func resized(image []byte, size int64) []byte {
-	if size <= int64(len(image)) {
+	switch old := int64(len(image)); {
+	case size < old:
 		return image[:size:size]
+	case size > old:
+		return append(image, make([]byte, size-old)...)
+	default:
+		return image
 	}
-	return append(image, make([]byte, size-int64(len(image)))...)
 }
 
 func floor(off int64) int64 {
