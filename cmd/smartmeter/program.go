@@ -31,6 +31,7 @@ type grammar struct {
 	Switch  cli.Switch  `cmd:"" help:"Switch a relay and wait for its node's word."`
 	Energy  cli.Energy  `cmd:"" help:"Tell what devices used, in kWh that add up."`
 	Correct cli.Correct `cmd:"" help:"Say what people know about energy and registers do not; undo it."`
+	Price   cli.Price   `cmd:"" help:"Say what a kWh costs, from which day on."`
 	Storage cli.Storage `cmd:"" help:"Say what the history takes of the disk, and for how long that goes on."`
 
 	Config   kong.ConfigFlag  `type:"existingfile" placeholder:"FILE" help:"Read settings from FILE, in lines like SMARTMETER_HTTP=:8080."`

@@ -40,6 +40,7 @@ type grammar struct {
 	Switch  cli.Switch  `cmd:"" help:"Switch a device on or off."`
 	Energy  cli.Energy  `cmd:"" help:"Tell what devices used."`
 	Correct cli.Correct `cmd:"" help:"Say what people know."`
+	Price   cli.Price   `cmd:"" help:"Say what a kWh costs."`
 }
 
 // result is what a shell would see of a command.
@@ -257,7 +258,7 @@ func TestExitCode(t *testing.T) {
 }
 
 func TestHelpSaysTheExitCodes(t *testing.T) {
-	for _, command := range []string{"devices", "watch", "switch", "energy", "correct"} {
+	for _, command := range []string{"devices", "watch", "switch", "energy", "correct", "price"} {
 		t.Run(command, func(t *testing.T) {
 			t.Setenv("COLUMNS", "80")
 			got := session{ctx: t.Context()}.run(t, command, "--help")

@@ -116,6 +116,11 @@ func uncorrected(err error, flags []string) error {
 	if lost, ok := errors.AsType[lostAnswer](err); ok {
 		return errorf(smartmeter.NoAnswer, "the hub had the request, and then its answer was lost (%v): the entry may be in the journal or not. Look with `smartmeter correct list`", lost)
 	}
+	return inFlags(err, flags)
+}
+
+// inFlags writes flags in place of the API's fields; they are in pairs.
+func inFlags(err error, flags []string) error {
 	if known, ok := errors.AsType[*smartmeter.Error](err); ok {
 		return errorf(known.Code, "%s", strings.NewReplacer(flags...).Replace(known.Message))
 	}

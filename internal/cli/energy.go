@@ -24,7 +24,8 @@ type Energy struct {
 // Help is what --help shows below the flags.
 func (*Energy) Help() string {
 	return `What devices used, in kWh. An "unmetered" line is what its device measured and
-none of the devices behind it did. QUALITY says how well a figure is known:
+none of the devices behind it did. Once it is known what a kWh costs ("smartmeter
+price"), there is the cost as well. QUALITY says how well a figure is known:
 "measured", or what a person should know about it; "absent" is not a zero.
 With --csv there are the rooms, too, and OF says what a line is about: device,
 unmetered, room or house.
@@ -38,7 +39,8 @@ unmetered, room or house.
 
 // energy is the hub's answer.
 type energy struct {
-	Devices []struct {
+	Currency string `json:"currency"` // "" without prices
+	Devices  []struct {
 		ID        string        `json:"id"`
 		Name      string        `json:"name"`
 		Buckets   []energyCount `json:"buckets"`
@@ -57,6 +59,7 @@ type energyCount struct {
 	From    time.Time `json:"from"`
 	To      time.Time `json:"to"`
 	Wh      int64     `json:"wh"`
+	Cost    string    `json:"cost"` // "" if it is not known
 	Quality string    `json:"quality"`
 	Missing int64     `json:"missing_s"`
 }
@@ -85,7 +88,7 @@ func (e *Energy) Run(env *Env) error {
 	if e.CSV {
 		return used.writeCSV(env.Stdout)
 	}
-	return writeTable(env.Stdout, energyColumns, used.rows())
+	return writeTable(env.Stdout, used.columns(), used.rows())
 }
 
 // query is the question to the hub, in which devices have their ids.
@@ -113,7 +116,14 @@ func (e *Energy) query(env *Env, c *client) (url.Values, error) {
 	return query, nil
 }
 
-var energyColumns = []column{{head: "FROM"}, {head: "NAME"}, {head: "KWH", right: true}, {head: "QUALITY"}}
+// columns are those of rows: with the currency's if there are prices.
+func (e *energy) columns() []column {
+	columns := []column{{head: "FROM"}, {head: "NAME"}, {head: "KWH", right: true}}
+	if e.Currency != "" {
+		columns = append(columns, column{head: printable(e.Currency), right: true})
+	}
+	return append(columns, column{head: "QUALITY"})
+}
 
 // rows returns bucket after bucket: the devices of each, and the house.
 func (e *energy) rows() [][]string {
@@ -121,7 +131,11 @@ func (e *energy) rows() [][]string {
 	add := func(name string, counts []energyCount, i int) {
 		if i < len(counts) {
 			n := &counts[i]
-			rows = append(rows, []string{n.From.Format(time.RFC3339), printable(name), kilowattHours(&n.Wh), printable(n.Quality)})
+			row := []string{n.From.Format(time.RFC3339), printable(name), kilowattHours(&n.Wh)}
+			if e.Currency != "" {
+				row = append(row, printable(cmp.Or(n.Cost, absent)))
+			}
+			rows = append(rows, append(row, printable(n.Quality)))
 		}
 	}
 	for i := range e.buckets() {
@@ -145,14 +159,24 @@ func (e *energy) buckets() (most int) {
 }
 
 // writeCSV writes one line for each bucket of each device, rest, room and of the
-// house.
+// house. Columns of costs come last: who reads the others by their place goes on.
 func (e *energy) writeCSV(w io.Writer) error {
 	out := newCSV(w)
-	out.write("of", "id", "name", "from", "to", "wh", "quality", "missing_s")
+	heads := []string{"of", "id", "name", "from", "to", "wh", "quality", "missing_s"}
+	if e.Currency != "" {
+		heads = append(heads, "cost", "currency")
+	}
+	out.write(heads...)
 	add := func(of, id, name string, counts []energyCount) {
 		for _, n := range counts {
-			out.write(of, cell(id), cell(name), n.From.Format(time.RFC3339), n.To.Format(time.RFC3339),
-				strconv.FormatInt(n.Wh, 10), printable(n.Quality), strconv.FormatInt(n.Missing, 10))
+			line := []string{
+				of, cell(id), cell(name), n.From.Format(time.RFC3339), n.To.Format(time.RFC3339),
+				strconv.FormatInt(n.Wh, 10), printable(n.Quality), strconv.FormatInt(n.Missing, 10),
+			}
+			if e.Currency != "" {
+				line = append(line, printable(n.Cost), printable(e.Currency))
+			}
+			out.write(line...)
 		}
 	}
 	for _, d := range e.Devices {

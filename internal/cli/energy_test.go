@@ -77,3 +77,21 @@ house,,,2026-10-25T02:00:00+02:00,2026-10-25T02:00:00+01:00,100,measured,0
 `})
 	check(t, s.run(t, "energy", "--csv", "--json", flag), result{Stderr: "can't be used together", Code: 2})
 }
+
+func TestEnergyWithItsCost(t *testing.T) {
+	const bucket = `"from":"2026-11-01T00:00:00Z","to":"2026-11-02T00:00:00Z","quality":"measured","missing_s":0`
+	handler, _ := energyHub(t, 200, `{"currency":"EUR","devices":[
+{"id":"main","name":"Main","buckets":[{"wh":12000,"cost":"3.84",`+bucket+`}],"unmetered":[{"wh":10,"cost":"0.00",`+bucket+`}]},
+{"id":"old","name":"Old","buckets":[{"wh":1,`+bucket+`}]}]}`)
+	s, flag := serve(t, handler)
+	check(t, s.run(t, "energy", flag), result{Stdout: `FROM                  NAME                KWH   EUR  QUALITY
+2026-11-01T00:00:00Z  Main             12.000  3.84  measured
+2026-11-01T00:00:00Z  Main, unmetered   0.010  0.00  measured
+2026-11-01T00:00:00Z  Old               0.001     -  measured
+`})
+	check(t, s.run(t, "energy", "--csv", flag), result{Stdout: `of,id,name,from,to,wh,quality,missing_s,cost,currency
+device,main,Main,2026-11-01T00:00:00Z,2026-11-02T00:00:00Z,12000,measured,0,3.84,EUR
+unmetered,main,Main,2026-11-01T00:00:00Z,2026-11-02T00:00:00Z,10,measured,0,0.00,EUR
+device,old,Old,2026-11-01T00:00:00Z,2026-11-02T00:00:00Z,1,measured,0,,EUR
+`})
+}
