@@ -1,9 +1,12 @@
 package store
 
 import (
-	"crypto/rand"
+	"cmp"
 	"encoding/binary"
 	"encoding/hex"
+	"io"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/iot-smart-meter/smartmeter"
@@ -85,7 +88,7 @@ func (s *Store) channelOf(id channelID) *channel {
 // others.
 func (s *Store) newUID() (uid chunk.ID) {
 	for {
-		_, _ = rand.Read(uid[:]) // never fails
+		_, _ = io.ReadFull(s.random, uid[:]) // crypto/rand never fails
 		taken := false
 		for other := range s.byUID {
 			taken = taken || numberOf(other) == numberOf(uid)
@@ -112,6 +115,14 @@ func (s *Store) addChannel(id channelID, uid chunk.ID) *channel {
 	}
 	return c
 }
+
+// channelsInOrder returns all channels in the order in which they became known: a file
+// that is written from them does not depend on chance. The caller holds mu.
+func (s *Store) channelsInOrder() []*channel {
+	return slices.SortedFunc(maps.Values(s.byUID), byKey)
+}
+
+func byKey(x, y *channel) int { return cmp.Compare(x.key, y.key) }
 
 // nameless begins the name in the index of a channel whose name is lost; the
 // rest is its name for good. No node has such an id.

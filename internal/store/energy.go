@@ -179,7 +179,7 @@ func (s *Store) runEnergy(ctx context.Context, every time.Duration) {
 func (s *Store) settleAll(ctx context.Context) error {
 	var stale []*channel
 	s.mu.Lock()
-	for _, c := range s.byUID {
+	for _, c := range s.channelsInOrder() {
 		if c.id.node != "" && c.energy.stale.Load() {
 			stale = append(stale, c)
 		}

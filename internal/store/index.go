@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"embed"
 	"errors"
@@ -12,6 +13,7 @@ import (
 	"sync/atomic"
 
 	"github.com/iot-smart-meter/smartmeter"
+	"github.com/iot-smart-meter/smartmeter/internal/archive"
 	"github.com/iot-smart-meter/smartmeter/internal/chunk"
 	"zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitemigration"
@@ -77,6 +79,18 @@ type place struct {
 	part   uint32
 	offset int64
 	length int32
+}
+
+func placeOf(p archive.Place) place {
+	return place{month: int32(p.Month), part: p.Part, offset: p.Offset, length: p.Length}
+}
+
+func (p place) archived() archive.Place {
+	return archive.Place{Month: archive.Month(p.month), Part: p.part, Offset: p.offset, Length: p.length}
+}
+
+func (p place) compare(q place) int {
+	return cmp.Or(cmp.Compare(p.month, q.month), cmp.Compare(p.part, q.part), cmp.Compare(p.offset, q.offset))
 }
 
 // chunkRow is a sealed day and where it lies.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/iot-smart-meter/smartmeter"
 	"github.com/iot-smart-meter/smartmeter/internal/archive"
@@ -216,7 +218,8 @@ func (t indexWriter) putCommands(c indexChange) error {
 }
 
 func (t indexWriter) putSettings(c indexChange) error {
-	for name, value := range c.settings {
+	for _, name := range slices.Sorted(maps.Keys(c.settings)) {
+		value := c.settings[name]
 		if err := t.do(`
 			INSERT INTO setting (name, value) VALUES (?, ?)
 			ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE value <> excluded.value`, name, value); err != nil {
@@ -233,7 +236,8 @@ func (t indexWriter) putMarks(c indexChange) error {
 	if err := t.do(`DELETE FROM mark`); err != nil {
 		return err
 	}
-	for file, mark := range c.marks {
+	for _, file := range slices.Sorted(maps.Keys(c.marks)) {
+		mark := c.marks[file]
 		if err := t.do(`INSERT INTO mark (file, id, "end") VALUES (?, ?, ?)`, file, int64(mark.ID), mark.End); err != nil {
 			return fmt.Errorf("mark of %s: %w", file, err)
 		}
@@ -250,7 +254,8 @@ func (t indexWriter) putApplied(c indexChange) error {
 
 // move relies on places being used once: no chunk moves to where another was.
 func (t indexWriter) move(c indexChange) error {
-	for from, to := range c.moved {
+	for _, from := range slices.SortedFunc(maps.Keys(c.moved), place.compare) {
+		to := c.moved[from]
 		if err := t.do(`
 			UPDATE chunk SET month = ?, part = ?, "offset" = ?, length = ?
 			WHERE month = ? AND part = ? AND "offset" = ?`,

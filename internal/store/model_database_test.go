@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/iot-smart-meter/smartmeter"
@@ -91,9 +90,7 @@ func (m *house) rebuild(ctx context.Context) error {
 	m.disk.SetFaults(faultdisk.Faults{})
 	var whole [2]string
 	for i := range whole {
-		s, err := openStill(ctx, Config{
-			Dir: m.dir, FS: m.disk, Now: func() time.Time { return m.now }, Logger: logger(), segmentBytes: 64 << 10, Rebuild: i == 1,
-		})
+		s, err := openStill(ctx, m.config(i == 1))
 		if err != nil {
 			return fmt.Errorf("open at the end: %w", err)
 		}

@@ -2,8 +2,10 @@ package store
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"math/rand/v2"
 	"time"
@@ -19,6 +21,7 @@ type house struct {
 	tally
 
 	rng   *rand.Rand
+	ids   io.Reader
 	disk  *faultdisk.Disk
 	lies  float64
 	vices faultdisk.Faults
@@ -74,7 +77,7 @@ type cell[T any] struct {
 
 func newHouse(seed uint64, lies float64, dir string) *house {
 	m := &house{
-		rng: rand.New(rand.NewPCG(seed, 1)), disk: faultdisk.New(seed), lies: lies, dir: dir,
+		rng: rand.New(rand.NewPCG(seed, 1)), ids: rand.NewChaCha8([32]byte(binary.LittleEndian.AppendUint64(make([]byte, 24), seed))), disk: faultdisk.New(seed), lies: lies, dir: dir,
 		now: time.Date(2026, 11, 27, 9, 0, 0, 0, time.UTC), retained: make(map[string]*cell[string]),
 	}
 	for i := range 4 {
@@ -148,9 +151,7 @@ func (m *house) condemned(ctx context.Context, err error) bool {
 // it is one more cut.
 func (m *house) open(ctx context.Context) error {
 	before := m.hasDatabase()
-	s, err := openStill(ctx, Config{
-		Dir: m.dir, FS: m.disk, Now: func() time.Time { return m.now }, Logger: logger(), segmentBytes: 64 << 10,
-	})
+	s, err := openStill(ctx, m.config(false))
 	if err != nil {
 		m.failedOpens++
 		if m.excused(err) {
@@ -166,6 +167,13 @@ func (m *house) open(ctx context.Context) error {
 		return nil // while it went on with an erasure
 	}
 	return m.compareAll(ctx, true)
+}
+
+func (m *house) config(rebuild bool) Config {
+	return Config{
+		Dir: m.dir, FS: m.disk, Now: func() time.Time { return m.now }, Rebuild: rebuild, Logger: logger(),
+		segmentBytes: 64 << 10, random: m.ids,
+	}
 }
 
 // logger says what the store says when a run is repeated.

@@ -5,8 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/iot-smart-meter/smartmeter"
@@ -15,7 +17,7 @@ import (
 )
 
 func (s *Store) openArchive(_ context.Context, fs disk.FS) (err error) {
-	s.archive, err = archive.Open(archive.Config{FS: fs, Dir: chunkDir, Site: s.site})
+	s.archive, err = archive.Open(archive.Config{FS: fs, Dir: chunkDir, Site: s.site, Random: s.random})
 	if err != nil {
 		return fmt.Errorf("open the monthly files: %w", err)
 	}
@@ -262,7 +264,7 @@ func (a *adoption) note(c *channel) {
 func (a *adoption) flush(ctx context.Context, marks archive.Marks) error {
 	entries := a.store.changeOf(a.entries)
 	a.change.devices, a.change.commands, a.change.corrections = entries.devices, entries.commands, entries.corrections
-	for c := range a.noted {
+	for _, c := range slices.SortedFunc(maps.Keys(a.noted), byKey) {
 		c.noteIn(&a.change)
 	}
 	a.change.marks = marks

@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 
 	"github.com/iot-smart-meter/smartmeter/internal/wal"
 )
@@ -54,14 +56,15 @@ func (s *Store) repeat(ctx context.Context) (first wal.Position, err error) {
 func (s *Store) repeated() (all []entry) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, c := range s.byUID {
+	for _, c := range s.channelsInOrder() {
 		if c.id.node != "" {
 			e := c.entry()
 			e.Again = true
 			all = append(all, entry{Channel: e})
 		}
 	}
-	for topic, m := range s.retained {
+	for _, topic := range slices.Sorted(maps.Keys(s.retained)) {
+		m := s.retained[topic]
 		all = append(all, entry{Retained: &retainedEntry{Topic: topic, Payload: m.Payload, QoS: m.QoS}})
 	}
 	return all

@@ -17,7 +17,7 @@ func (s *Store) openLog(ctx context.Context, fs disk.FS) error {
 	for _, c := range s.byUID {
 		r.numbers[c.number] = c
 	}
-	log, report, err := wal.Open(wal.Config{FS: fs, Dir: logDir, SegmentBytes: s.segment}, r.record)
+	log, report, err := wal.Open(wal.Config{FS: fs, Dir: logDir, SegmentBytes: s.segment, Random: s.random}, r.record)
 	if err != nil {
 		return fmt.Errorf("open the log: %w", err)
 	}
@@ -150,7 +150,7 @@ func (s *Store) finishReplay(ctx context.Context, r *replay) error {
 			s.unindexed, s.journal = append(s.unindexed, j.entry), append(s.journal, j)
 		}
 	}
-	for _, c := range s.byUID {
+	for _, c := range s.channelsInOrder() {
 		for _, b := range c.boots {
 			b.watermark = b.complete()
 		}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -364,7 +365,8 @@ func (c *channel) noteIn(change *indexChange) (boots []*boot) {
 	if c.latest != nil {
 		change.latest = append(change.latest, latestRow{channel: c.key, reading: *c.latest})
 	}
-	for _, b := range c.boots {
+	for _, id := range slices.Sorted(maps.Keys(c.boots)) {
+		b := c.boots[id]
 		if !b.unsaved {
 			continue
 		}
@@ -389,12 +391,4 @@ func (p openPart) forget() {
 		return
 	}
 	p.channel.days[p.day] = &openDay{tail: slices.Clone(rest), count: len(rest), needs: p.next}
-}
-
-func placeOf(p archive.Place) place {
-	return place{month: int32(p.Month), part: p.Part, offset: p.Offset, length: p.Length}
-}
-
-func (p place) archived() archive.Place {
-	return archive.Place{Month: archive.Month(p.month), Part: p.part, Offset: p.offset, Length: p.length}
 }

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
@@ -30,7 +29,7 @@ func (s *Store) openSite(_ context.Context, files disk.FS) error {
 		if errors.Is(err, errNoSite) {
 			s.log.Warn("the site's id is lost; it is looked for in the monthly files", "file", siteName)
 		}
-		if site, err = siteOfMonths(files); err == nil {
+		if site, err = s.siteOfMonths(files); err == nil {
 			err = writeSite(files, site)
 		}
 	}
@@ -59,7 +58,7 @@ func readSite(files disk.FS) (site chunk.ID, err error) {
 
 // siteOfMonths returns the id in the headers of the monthly files, see package
 // archive, or a new one if there are none.
-func siteOfMonths(files disk.FS) (site chunk.ID, err error) {
+func (s *Store) siteOfMonths(files disk.FS) (site chunk.ID, err error) {
 	entries, err := files.List(chunkDir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return site, err
@@ -75,8 +74,8 @@ func siteOfMonths(files disk.FS) (site chunk.ID, err error) {
 			}
 		}
 	}
-	_, _ = rand.Read(site[:]) // never fails
-	return site, nil
+	_, err = io.ReadFull(s.random, site[:])
+	return site, err
 }
 
 // readHead returns 68 bytes of a file, zeroes where there are none.

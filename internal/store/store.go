@@ -38,8 +38,10 @@ package store
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -73,6 +75,9 @@ type Config struct {
 	// segmentBytes is how large the log's files are; 0 means as package wal has
 	// them. Tests have smaller ones.
 	segmentBytes int
+	// random is where ids are drawn from; nil means crypto/rand. Tests that can
+	// be repeated have their own.
+	random io.Reader
 }
 
 const (
@@ -88,7 +93,8 @@ type Store struct {
 	log     *slog.Logger
 	now     func() time.Time
 	dir     string
-	segment int // see Config.segmentBytes
+	segment int       // see Config.segmentBytes
+	random  io.Reader // see Config.random
 	site    chunk.ID
 	close   []func() error // what Open has opened, last first
 
@@ -201,6 +207,7 @@ func newStore(cfg Config) *Store {
 		now:      cfg.Now,
 		dir:      cfg.Dir,
 		segment:  cfg.segmentBytes,
+		random:   cfg.random,
 		rebuild:  cfg.Rebuild,
 		channels: make(map[channelID]*channel),
 		byUID:    make(map[chunk.ID]*channel),
@@ -214,6 +221,9 @@ func newStore(cfg Config) *Store {
 	}
 	if s.now == nil {
 		s.now = time.Now
+	}
+	if s.random == nil {
+		s.random = rand.Reader
 	}
 	return s
 }
