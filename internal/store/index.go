@@ -326,13 +326,15 @@ func (x *index) check(ctx context.Context) error {
 }
 
 // because tells what an error of SQLite means to us: damage, or a context that
-// has ended.
+// has ended. A broken constraint is damage, too: nothing that the store writes
+// breaks one of an index that fits it, but where a card forgot a page, a table and
+// its index differ, and a deletion does not reach all that it must.
 func because(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
 	}
 	switch sqlite.ErrCode(err).ToPrimary() {
-	case sqlite.ResultCorrupt, sqlite.ResultNotADB:
+	case sqlite.ResultCorrupt, sqlite.ResultNotADB, sqlite.ResultConstraint:
 		return fmt.Errorf("%w: %w", errIndexBroken, err)
 	case sqlite.ResultInterrupt:
 		if ctx.Err() != nil {

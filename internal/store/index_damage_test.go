@@ -177,3 +177,43 @@ func TestIndexWhereNoFileCanBe(t *testing.T) {
 		t.Errorf("open a directory: %v; it is not a damaged index", err)
 	}
 }
+
+// A card that forgets to write one page leaves tables and their indexes apart.
+// SQLite may take that for a broken constraint, when something is erased.
+func TestIndexErasesFromDamage(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "smartmeter.db")
+	x, err := openIndex(t.Context(), path, quiet())
+	ok(t, err)
+	ok(t, x.apply(t.Context(), indexChange{channels: sampleChange().channels}))
+	ok(t, x.close())
+	before, err := os.ReadFile(path)
+	ok(t, err)
+	x, err = openIndex(t.Context(), path, quiet())
+	ok(t, err)
+	ok(t, x.apply(t.Context(), sampleChange()))
+	ok(t, x.close())
+	after, err := os.ReadFile(path)
+	ok(t, err)
+
+	constraints := 0
+	erased := indexChange{erased: []erasedEntry{{smartmeter.Device{ID: "oven"}, []chunk.ID{{0xab, 15: 1}}}}}
+	for page := range len(before) / 4096 {
+		raw := bytes.Clone(after)
+		copy(raw[page*4096:], before[page*4096:(page+1)*4096])
+		x, err := openRaw(t, raw)
+		if err == nil {
+			err = x.apply(t.Context(), erased)
+			constraints += strings.Count(fmt.Sprint(err), "constraint failed")
+			if broken := x.damage(); err != nil && !errors.Is(broken, errIndexBroken) {
+				t.Errorf("page %d is forgotten: %v, and later the index says %v", page, err, broken)
+			}
+			ok(t, x.close())
+		}
+		if err != nil && !errors.Is(err, errIndexBroken) {
+			t.Errorf("page %d is forgotten: %v, want errIndexBroken", page, err)
+		}
+	}
+	if constraints == 0 {
+		t.Error("no constraint has failed: this tests nothing")
+	}
+}

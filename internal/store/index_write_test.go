@@ -179,6 +179,7 @@ func cutAt(t *testing.T, x *index, event string, cut func()) {
 	ok(t, sqlitex.ExecuteTransient(conn, `CREATE TEMP TRIGGER cut AFTER `+event+` BEGIN SELECT cut(); END`, nil))
 }
 
+// An index that does not know what the store knows is another one's, or damaged.
 func TestIndexRefusesWhatItCannotKeep(t *testing.T) {
 	x, ctx := newIndex(t), t.Context()
 	ok(t, x.apply(ctx, sampleChange()))
@@ -189,8 +190,8 @@ func TestIndexRefusesWhatItCannotKeep(t *testing.T) {
 		"sums of an unknown channel":     {settings: setting, sums: []sumsRow{{3, 1, []byte("s")}}},
 		"an id that another channel has": {settings: setting, channels: []channelRow{{key: 3, uid: chunk.ID{0xab, 15: 1}, node: "new"}}},
 	} {
-		if err := x.apply(ctx, c); err == nil || errors.Is(err, errIndexBroken) {
-			t.Errorf("%s: %v", name, err)
+		if err := x.apply(ctx, c); !errors.Is(err, errIndexBroken) {
+			t.Errorf("%s: %v, want errIndexBroken", name, err)
 		}
 		if d := cmp.Diff(before, dump(t, x)); d != "" {
 			t.Errorf("%s left something behind (-before +after):\n%s", name, d)
