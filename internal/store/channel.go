@@ -124,6 +124,12 @@ func (s *Store) channelsInOrder() []*channel {
 
 func byKey(x, y *channel) int { return cmp.Compare(x.key, y.key) }
 
+// hasName reports whether a channel is known and how its node calls it.
+func (s *Store) hasName(uid chunk.ID) bool {
+	c := s.byUID[uid]
+	return c != nil && c.id.node != ""
+}
+
 // nameless begins the name in the index of a channel whose name is lost; the
 // rest is its name for good. No node has such an id.
 const nameless = "?"

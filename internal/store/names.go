@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"github.com/iot-smart-meter/smartmeter"
+	"github.com/iot-smart-meter/smartmeter/internal/chunk"
 	"github.com/iot-smart-meter/smartmeter/internal/wal"
 )
 
@@ -26,9 +27,7 @@ func (r *replay) record(record wal.Record) error {
 	if err != nil || e.Channel == nil {
 		return nil // its turn comes
 	}
-	if c := r.store.byUID[e.Channel.UID]; c != nil { // a name that is repeated was sealed before
-		r.numbers[e.Channel.Number] = c
-	}
+	r.numbers[e.Channel.Number] = r.announced(e.Channel.UID)
 	for len(r.aside) > 0 && r.knows(r.aside[0]) {
 		if err := r.redo(r.aside[0]); err != nil {
 			return err
@@ -36,6 +35,15 @@ func (r *replay) record(record wal.Record) error {
 		r.aside = r.aside[1:]
 	}
 	return nil
+}
+
+// announced returns a channel whose entry is aside. Its readings lie before that,
+// so it is known from here on; its name comes in its turn.
+func (r *replay) announced(uid chunk.ID) *channel {
+	if c := r.store.byUID[uid]; c != nil {
+		return c
+	}
+	return r.store.addChannel(channelID{}, uid)
 }
 
 // end takes what is still aside: its names are lost.

@@ -75,6 +75,9 @@ func (r *replay) redo(record wal.Record) error {
 
 func (r *replay) entry(position wal.Position, e entry) {
 	s := r.store
+	if e.Channel != nil && e.Channel.Again && !s.hasName(e.Channel.UID) {
+		e.Channel.Again = false // what the journal had is lost
+	}
 	s.redo(e)
 	switch {
 	case e.Channel != nil:
