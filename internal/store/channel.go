@@ -57,6 +57,8 @@ type boot struct {
 	taken   spans // all that came in
 	logged  spans // in the log, not durable yet
 	durable spans
+	// replayed are those that the log had, while the store is opened.
+	replayed spans
 	// first is the number below which nothing more will come.
 	first uint32
 	// watermark is up to where nothing is missing.

@@ -97,7 +97,9 @@ func (r *replay) entry(position wal.Position, e entry) {
 }
 
 // readings holds the readings of one record again. They were told from copies
-// when they were taken; what is sealed meanwhile counts once all the same.
+// when they were taken, and what is sealed meanwhile counts once all the same. But
+// a card may have lost a sample, so that it was taken anew with another time, and
+// have it again: then the first one counts.
 func (r *replay) readings(position wal.Position, number uint32, readings []smartmeter.Reading) {
 	c := r.numbers[number]
 	if c == nil {
@@ -107,6 +109,9 @@ func (r *replay) readings(position wal.Position, number uint32, readings []smart
 	for _, reading := range readings {
 		reading.Node, reading.Channel = c.id.node, c.id.channel
 		r.store.claim(c, &reading)
+		if reading.Seq != 0 && !c.boot(reading.Boot).replayed.add(reading.Seq) {
+			continue
+		}
 		day := c.put(reading)
 		if day == nil {
 			continue
@@ -155,7 +160,7 @@ func (s *Store) finishReplay(ctx context.Context, r *replay) error {
 	}
 	for _, c := range s.channelsInOrder() {
 		for _, b := range c.boots {
-			b.watermark = b.complete()
+			b.watermark, b.replayed = b.complete(), nil
 		}
 		if c.id.node != "" && !r.named[c] { // the log has every name, unless a card lost it
 			s.entries = append(s.entries, entry{Channel: c.entry()})
