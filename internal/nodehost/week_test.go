@@ -123,7 +123,7 @@ func (w *week) live() {
 // longestDrain is how long a file of the whole outage takes at 32 samples a
 // message, with time to connect and for the last receipts.
 func (w *week) longestDrain() time.Duration {
-	const pause = time.Duration(filePause) * time.Millisecond
+	const pause = time.Duration(FilePause) * time.Millisecond
 	return w.dead/fileInterval*pause/32 + 3*time.Minute
 }
 
