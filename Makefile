@@ -58,7 +58,7 @@ race: page
 	scripts/need gcc mosquitto mosquitto_pub python3-paho-mqtt
 	CGO_ENABLED=1 $(GO) test -race -short ./internal/... ./web/...
 
-# The figures of docs/figures.md, in about three minutes.
+# The figures of docs/figures.md, in about five minutes.
 bench: page
 	scripts/need chromium mosquitto
 	$(GO) run ./cmd/figures

@@ -100,6 +100,35 @@ func TestBacklogThatIsKnownIsAcknowledgedAgain(t *testing.T) {
 	})
 }
 
+// A hub that starts beside a broker that lived on says what it has to every node
+// that the broker knows, though none of them connects anew: they try ever more
+// rarely to send what they kept.
+func TestNodesHearThatTheHubIsBack(t *testing.T) {
+	newLab(t, func(t *testing.T, l *lab) {
+		info := `{"proto":1,"fw":"test","model":"test","boot":"%s","t":0,"config_rev":0,"caps":[],"channels":1}`
+		for _, node := range []string{"n1", "n2"} {
+			l.introduce(node)
+			l.metrics(node, 1, 1000, 100)
+		}
+		time.Sleep(12 * time.Second)
+		l.restart()
+		l.kept("n1/info", fmt.Sprintf(info, "0000beef"))
+		l.kept("n2/info", fmt.Sprintf(info, "0000cafe")) // it has booted meanwhile
+		l.kept("n3/info", fmt.Sprintf(info, "0000cafe")) // nobody has heard of that
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		for node, want := range map[string][]string{
+			"n1": {`{"boot":"0000beef","seq":1}`},
+			"n2": {`{"boot":"0000cafe","seq":0}`},
+			"n3": nil,
+		} {
+			if d := cmp.Diff(want, l.acks(node)); d != "" {
+				t.Errorf("%s: acks (-want +got):\n%s", node, d)
+			}
+		}
+	})
+}
+
 // The fielded sketch does not number its samples and would not understand.
 func TestFieldedNodesGetNoAcks(t *testing.T) {
 	newLab(t, func(t *testing.T, l *lab) {

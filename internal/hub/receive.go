@@ -44,7 +44,9 @@ func (h *Hub) recall(addr wire.Address, payload []byte) error {
 	if addr.Kind == wire.KindInfo {
 		info, err := wire.DecodeInfo(payload)
 		if err == nil { // what it is; what its clock showed is from long ago
-			h.addNode(addr.Node).info = &info
+			n := h.addNode(addr.Node)
+			n.info = &info
+			h.greet(n)
 		}
 		return err
 	}
