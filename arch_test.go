@@ -34,6 +34,7 @@ var rooms = map[string]string{
 	"internal/store":           ". internal/ledger internal/disk internal/wal internal/chunk internal/archive internal/rollup",
 	"internal/store/storetest": ".",
 	"internal/access":          ".",
+	"internal/ca":              "internal/disk",
 	"internal/mqtt":            "",
 	"internal/bus":             ". internal/mqtt",
 	"internal/notify":          ".",

@@ -122,7 +122,7 @@ func (b *bench) newDir() (string, error) {
 
 // startHub starts a hub on a data directory.
 func (b *bench) startHub(ctx context.Context, data string) (*process, error) {
-	return launch(ctx, b.program, "hub", "--data", data, "--http", "127.0.0.1:0", "--mqtt", "127.0.0.1:0", "--log-level", "error")
+	return launch(ctx, b.program, "hub", "--open", "--data", data, "--http", "127.0.0.1:0", "--mqtt", "127.0.0.1:0", "--log-level", "error")
 }
 
 // startFreshHub starts a hub without a past.

@@ -91,13 +91,13 @@ func newEnergyWorld(t *testing.T, chance *rand.Rand) *energyWorld {
 // runEnergyHub runs a hub that knows the household, until the test ends.
 func runEnergyHub(t *testing.T) *system {
 	t.Helper()
-	doors, err := openDoors("127.0.0.1:0", "127.0.0.1:0")
+	doors, err := addresses{http: "127.0.0.1:0", mqtt: "127.0.0.1:0"}.open()
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	s, err := newSystem(ctx, systemConfig{
-		dataDir: t.TempDir(), syncEvery: time.Second, http: doors.http, mqtt: doors.mqtt, clock: clockTrusted,
+		dataDir: t.TempDir(), syncEvery: time.Second, doors: doors, clock: clockTrusted,
 		describe: func(id smartmeter.DeviceID) (smartmeter.Device, bool) { d, ok := energyHousehold[id]; return d, ok },
 		log:      slog.New(slog.DiscardHandler),
 	})
@@ -177,7 +177,7 @@ func (w *energyWorld) remember(id smartmeter.NodeID, readings []smartmeter.Readi
 
 // meet lets the hub hear the nodes: they are its devices from then on.
 func (w *energyWorld) meet() {
-	client := connect(w.t, w.hub.cfg.mqtt.Addr().String(), "the nodes")
+	client := connect(w.t, w.hub.cfg.doors.mqtt.Addr().String(), "the nodes")
 	defer client.Disconnect(100)
 	for id, m := range w.meters {
 		wh := m.register/wattHourInDeciwattMillis + 1
@@ -446,7 +446,7 @@ func (w *energyWorld) energy(p energyPeriod, more ...string) string {
 func (w *energyWorld) run(args ...string) string {
 	w.t.Helper()
 	var out, notices bytes.Buffer
-	args = append(args, "--hub", w.hub.cfg.http.Addr().String())
+	args = append(args, "--hub", w.hub.cfg.doors.http.Addr().String())
 	if status := (Main{Stdout: &out, Stderr: &notices}).Run(w.t.Context(), args); status != 0 {
 		w.t.Fatalf("smartmeter %v: %d, %s", args, status, &notices)
 	}
@@ -462,7 +462,7 @@ func (w *energyWorld) get(path string, out any) {
 
 func (w *energyWorld) body(path string) []byte {
 	w.t.Helper()
-	resp, err := http.Get("http://" + w.hub.cfg.http.Addr().String() + path)
+	resp, err := http.Get("http://" + w.hub.cfg.doors.http.Addr().String() + path)
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -26,6 +26,8 @@ type grammar struct {
 	Node nodeCommand `cmd:"" help:"Be a meter node with a PZEM-004T on a serial line."`
 	Sim  simCommand  `cmd:"" help:"Play simulated meter nodes against any broker."`
 
+	CA caCommand `cmd:"" name:"ca" help:"Print what this machine's hub is recognised by, before you trust it."`
+
 	Devices cli.Devices `cmd:"" help:"List devices and what they draw."`
 	Watch   cli.Watch   `cmd:"" help:"Follow what happens, line by line."`
 	Switch  cli.Switch  `cmd:"" help:"Switch a relay and wait for its node's word."`

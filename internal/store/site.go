@@ -91,20 +91,5 @@ func readHead(files disk.FS, name string, at int64) (head [68]byte, err error) {
 }
 
 func writeSite(files disk.FS, site chunk.ID) error {
-	const draft = siteName + ".new"
-	if err := files.Remove(draft); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	f, err := files.Create(draft, 0)
-	if err != nil {
-		return err
-	}
-	_, err = f.WriteAt([]byte(hex.EncodeToString(site[:])+"\n"), 0)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	if err := files.Rename(draft, siteName); err != nil {
-		return err
-	}
-	return files.SyncDir(".")
+	return disk.ReplaceFile(files, siteName, []byte(hex.EncodeToString(site[:])+"\n"))
 }
