@@ -226,6 +226,7 @@ func (s *Store) readSealed(ctx context.Context, c *channel, day chunk.Day, dec *
 		_, readings, err := s.readChunk(c, row, dec, nil, nil)
 		if err == nil {
 			row.version = highest
+			s.progress(int(row.place.length))
 			return row, readings, nil
 		}
 		if !lost(err) || errors.Is(err, disk.ErrIO) {
