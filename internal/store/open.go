@@ -261,7 +261,7 @@ func (a *adoption) note(c *channel) {
 // flush applies what was gathered.
 func (a *adoption) flush(ctx context.Context, marks archive.Marks) error {
 	entries := a.store.changeOf(a.entries)
-	a.change.devices, a.change.commands, a.change.corrections = entries.devices, entries.commands, entries.corrections
+	a.change.devices, a.change.commands, a.change.alerts, a.change.corrections = entries.devices, entries.commands, entries.alerts, entries.corrections
 	for c := range a.noted {
 		c.noteIn(&a.change)
 	}
