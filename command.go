@@ -42,6 +42,16 @@ func (c Cause) Word() Cause {
 	return Cause(word)
 }
 
+// Unasked reports whether nobody asked the hub for what has this cause.
+func (c Cause) Unasked() bool {
+	switch c.Word() {
+	case CauseExternal, CauseProtection, CauseLease, CauseMaxOn, CauseButton, CausePowerUp, CauseNode:
+		return true
+	default:
+		return false
+	}
+}
+
 // CommandState is how far a command has come.
 type CommandState string
 

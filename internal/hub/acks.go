@@ -23,9 +23,10 @@ func (h *Hub) abandon(c *channel, s smartmeter.Sample) {
 	}
 }
 
-// repeatAcks has a node that says what it is told once more up to where its
-// samples are durable: it may have missed that while it was away. The caller
-// holds mu.
+// repeatAcks has a node told once more up to where its samples are durable, when
+// it says what it is, and when the hub meets it: one of them was away, and the
+// node, whose broker may have been there all the time, learns from it that the
+// hub is back. The caller holds mu.
 func (h *Hub) repeatAcks(n *node) {
 	for _, c := range n.channels {
 		h.acks = append(h.acks, h.store.Watermark(n.id, c.device.Channel, n.info.Boot))

@@ -2,6 +2,7 @@ package hub_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -96,6 +97,42 @@ func TestBacklogThatIsKnownIsAcknowledgedAgain(t *testing.T) {
 		}
 		if got := l.readings("n1"); len(got) != 1 {
 			t.Errorf("kept: %+v", got)
+		}
+	})
+}
+
+// A message of another implementation may be of several boots, and each has its
+// own word about what is lost.
+func TestBacklogOfTwoBootsIsAcknowledgedForBoth(t *testing.T) {
+	newLab(t, func(t *testing.T, l *lab) {
+		l.introduce("n1")
+		at := time.Now().UnixMilli() - 1000
+		l.says("n1/pzem/backlog", fmt.Sprintf(`[{"power":1,"boot":"0000dead","seq":3,"first":3,"t":1,"at":%d},{"power":2,"boot":"0000beef","seq":5,"first":5,"t":2,"at":%d}]`, at, at+1))
+		time.Sleep(12 * time.Second)
+		synctest.Wait()
+		got := l.acks("n1")
+		for _, want := range []string{`{"boot":"0000beef","seq":5}`, `{"boot":"0000dead","seq":3}`} {
+			if !slices.Contains(got, want) {
+				t.Errorf("acks %q, want %s among them", got, want)
+			}
+		}
+	})
+}
+
+// Beside a broker that lived on, a node does not notice that the hub was away,
+// and tells nothing anew.
+func TestHubThatReturnsSaysWhatItHas(t *testing.T) {
+	newLab(t, func(t *testing.T, l *lab) {
+		l.introduce("n1")
+		l.metrics("n1", 1, 5000, 100)
+		time.Sleep(12 * time.Second)
+		l.restart()
+		l.kept("n1/info", `{"proto":1,"boot":"0000beef","t":0,"caps":["relay"]}`)
+		l.metrics("n1", 500, 2_500_000, 100)
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		if d := cmp.Diff([]string{`{"boot":"0000beef","seq":1}`}, l.acks("n1")); d != "" {
+			t.Errorf("acks (-want +got):\n%s", d)
 		}
 	})
 }

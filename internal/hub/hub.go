@@ -22,6 +22,7 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -126,9 +127,10 @@ const (
 	maxNodes           = 2000
 	maxChannels        = 8
 	maxPendingCommands = 8
-	// maxValidCommands is how many commands to a node can be valid at once. A
-	// node knows the last sixteen again, other people's among them: one more, and
-	// it would obey a copy of the first.
+	// maxValidCommands is how many commands to a node can be valid at once, other
+	// clients' among them. A node knows the last sixteen again: one more, and it
+	// would obey a copy of the first. The hub asks for none beyond its count;
+	// others may, and the rest is left to them.
 	maxValidCommands = 12
 )
 
@@ -171,8 +173,9 @@ type Hub struct {
 	nodes   map[smartmeter.NodeID]*node
 	devices map[smartmeter.DeviceID]*channel
 	// acks are to be repeated on the next beat.
-	acks []smartmeter.Watermark
-	full bool // a node was refused because there are too many
+	acks  []smartmeter.Watermark
+	moves budget // for movements that the hub did not ask for
+	full  bool   // a node was refused because there are too many
 	// trusted says that the machine knows the time, or did.
 	trusted bool
 	saving  [1]smartmeter.Reading // what is handed to the store, which copies it
@@ -240,13 +243,22 @@ func (h *Hub) rememberCommands(ctx context.Context, d smartmeter.Device) error {
 	if err != nil {
 		return err
 	}
+	n := h.nodes[d.Node]
+	now := time.Now()
 	for i, c := range last { // newest first
+		if c.AskedAt > smartmeter.InstantOf(now.Add(-commandValid)) {
+			n.takePlace(now) // it may be valid yet; the clock may have been set since
+		}
+		n.wanted = n.wanted || !c.Cause.Unasked()
+		if strings.HasPrefix(c.ID, eventID) {
+			n.history.told = append([]string{c.ID}, n.history.told...)
+		}
 		if !c.State.Final() {
 			c.State, c.Reason = smartmeter.CommandUnknown, "the hub restarted before the node answered"
 			h.note(h.store.PutCommand(c))
 		}
 		if i == 0 {
-			h.nodes[d.Node].lastCommand = &c
+			n.lastCommand = &c
 		}
 	}
 	return nil
@@ -256,7 +268,7 @@ func (h *Hub) rememberCommands(ctx context.Context, d smartmeter.Device) error {
 // have been without an answer when the newest was asked for, however many.
 func (h *Hub) latestCommands(ctx context.Context, id smartmeter.DeviceID) ([]smartmeter.Command, error) {
 	const open = smartmeter.Instant((commandValid + commandGrace) / time.Millisecond)
-	for limit := maxPendingCommands; ; limit *= 4 {
+	for limit := maxTold; ; limit *= 4 {
 		last, err := h.store.Commands(ctx, id, limit)
 		if err != nil || len(last) < limit || last[0].AskedAt-last[limit-1].AskedAt > open {
 			return last, err
@@ -288,6 +300,7 @@ func (h *Hub) Run(ctx context.Context) error {
 			h.noticeTime()
 			h.noticeSilence(now)
 			h.renewLeases(now)
+			h.explainMoves(now)
 			h.acknowledge()
 			h.makeRoom(ctx)
 		}

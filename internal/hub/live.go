@@ -21,11 +21,16 @@ type node struct {
 	relay    smartmeter.RelayState
 	channels map[uint8]*channel
 
-	requests    uint64                      // how many commands were asked for
-	asked       [maxValidCommands]time.Time // when the last ones were
+	requests    uint64                      // how many commands were asked for, by anybody
+	asked       [maxValidCommands]time.Time // when the last ones with an id were
+	places      uint64                      // how many those were
 	pending     map[string]*pending         // commands without an answer, by id
 	lastCommand *smartmeter.Command
+	wanted      bool  // a person has moved its relay through the hub
+	relayHeard  bool  // the node itself has said where its relay is
 	lease       lease // of the ON that the node acknowledged last
+	granted     lease // the same, also when that is over
+	history     history
 }
 
 // channel is the live picture of one metering input and its device.
@@ -83,6 +88,9 @@ func (h *Hub) heard(addr wire.Address, now time.Time) (*channel, error) {
 	n.lastSeen = now
 	if !n.online {
 		h.setOnline(n, true)
+		if n.info != nil {
+			h.repeatAcks(n)
+		}
 	}
 	return c, nil
 }

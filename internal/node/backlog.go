@@ -210,10 +210,11 @@ func (n *Node) receiveAck(t smartmeter.Millis, payload []byte) error {
 	}
 	n.forget(ack)
 	first, _ := n.buffer.Bounds()
-	if first > before || o.acked > acked {
-		if o.patience > resendAfter { // nobody gave any for long: the hub was away
-			n.tellTrouble()
-		}
+	returned := o.patience > resendAfter // nobody gave any for long: the hub was away
+	if returned {
+		n.tellTrouble()
+	}
+	if returned || first > before || o.acked > acked {
 		o.patience, o.window = resendAfter, backlogWindow
 	}
 	if first > before { // not for this boot's when an earlier one's are the oldest

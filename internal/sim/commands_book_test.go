@@ -110,7 +110,7 @@ func (b openBook) PutCommand(c smartmeter.Command) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.write(c)
-	if c.Cause == smartmeter.CauseExternal {
+	if c.Cause.Unasked() {
 		return nil
 	}
 	o := b.orders[c.ID]
