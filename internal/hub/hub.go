@@ -50,9 +50,11 @@ type Store interface {
 	// (node, channel, boot, seq) or, where seq is 0, (node, channel, at) of one
 	// that is already kept adds only what that one did not measure.
 	AppendReadings(readings ...smartmeter.Reading) error
-	// PutDevice and PutCommand keep d or c in place of the one with its id.
+	// PutDevice, PutCommand and PutAlert keep what they get in place of the one
+	// with its id.
 	PutDevice(d smartmeter.Device) error
 	PutCommand(c smartmeter.Command) error
+	PutAlert(a smartmeter.Alert) error
 	// Sync returns when all that was written before is durable, or with what
 	// prevents it.
 	Sync(ctx context.Context) error
@@ -84,6 +86,8 @@ type Store interface {
 	Devices(ctx context.Context) ([]smartmeter.Device, error)
 	// Commands returns a device's newest commands, newest first.
 	Commands(ctx context.Context, device smartmeter.DeviceID, limit int) ([]smartmeter.Command, error)
+	// Alerts returns the open alerts and then the others, each newest first.
+	Alerts(ctx context.Context, limit int) ([]smartmeter.Alert, error)
 	// EnergySums yields the energy of a channel's days in a range by quarter hour,
 	// with all corrections, oldest first and each valid until the next.
 	EnergySums(ctx context.Context, node smartmeter.NodeID, channel uint8, r ledger.Range) iter.Seq2[*ledger.Sums, error]
@@ -173,9 +177,10 @@ type Hub struct {
 	nodes   map[smartmeter.NodeID]*node
 	devices map[smartmeter.DeviceID]*channel
 	// acks are to be repeated on the next beat.
-	acks  []smartmeter.Watermark
-	moves budget // for movements that the hub did not ask for
-	full  bool   // a node was refused because there are too many
+	acks   []smartmeter.Watermark
+	alerts map[alertID]smartmeter.Alert // the open ones
+	moves  budget                       // for movements that the hub did not ask for
+	full   bool                         // a node was refused because there are too many
 	// trusted says that the machine knows the time, or did.
 	trusted bool
 	saving  [1]smartmeter.Reading // what is handed to the store, which copies it
@@ -197,6 +202,7 @@ func New(ctx context.Context, cfg Config) (*Hub, error) {
 		refused:  newRefusals(cfg.Logger),
 		nodes:    make(map[smartmeter.NodeID]*node),
 		devices:  make(map[smartmeter.DeviceID]*channel),
+		alerts:   make(map[alertID]smartmeter.Alert),
 	}
 	h.events = newEventLog(&h.mu, time.Now())
 	if h.describe == nil {
@@ -233,7 +239,7 @@ func (h *Hub) remember(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
+	return h.rememberAlerts(ctx)
 }
 
 // rememberCommands takes a device's last command, and closes those whose answer

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/iot-smart-meter/smartmeter"
+	"github.com/iot-smart-meter/smartmeter/internal/alert"
 	"github.com/iot-smart-meter/smartmeter/internal/wire"
 )
 
@@ -27,6 +28,7 @@ type node struct {
 	pending     map[string]*pending         // commands without an answer, by id
 	lastCommand *smartmeter.Command
 	wanted      bool  // a person has moved its relay through the hub
+	deaf        int   // commands in a row that it left without an answer
 	relayHeard  bool  // the node itself has said where its relay is
 	lease       lease // of the ON that the node acknowledged last
 	granted     lease // the same, also when that is over
@@ -46,6 +48,7 @@ type channel struct {
 	stored, measured bool
 	latest           *smartmeter.Reading
 	verdict          verdict
+	watch            alert.Relay
 	pace             readingPace
 	// lastPower is when power was last measured, interval how long after the
 	// time before that.
@@ -113,6 +116,7 @@ func (h *Hub) setOnline(n *node, online bool) {
 		n.clock = bootClock{}
 		for _, c := range n.channels {
 			c.lastPower = 0 // the pause is no interval
+			c.watch.Pause()
 		}
 	}
 	for _, c := range n.channels {
@@ -135,6 +139,7 @@ func (h *Hub) setRelay(n *node, state smartmeter.RelayState) {
 func (h *Hub) setSilent(c *channel, silent bool) {
 	if c.node.silent != silent {
 		c.node.silent = silent
+		c.watch.Pause()
 		h.events.publish(smartmeter.EventDevice, c.status(), nil)
 	}
 }
@@ -153,6 +158,7 @@ func (h *Hub) show(c *channel, r smartmeter.Reading) {
 		c.lastPower = r.At
 	}
 	h.judgeWatts(c, r)
+	h.watchRelay(c, r)
 	h.events.publishReading(c)
 }
 

@@ -112,6 +112,7 @@ func (h *Hub) forget(n *node) {
 	for _, c := range n.channels {
 		delete(h.devices, c.device.ID)
 		h.events.forget(c)
+		h.forgetAlerts(c.device.ID)
 	}
 	delete(h.nodes, n.id)
 }

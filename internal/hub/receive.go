@@ -257,6 +257,7 @@ func (h *Hub) takeEvent(c *channel, e wire.NodeEvent, now time.Time) {
 	}
 	if c.hasRelay() {
 		h.takeDeed(c, e, now)
+		h.noteCutOff(c, e)
 	}
 	if e.Relay != smartmeter.RelayUnknown {
 		h.setRelay(c.node, e.Relay)

@@ -228,6 +228,7 @@ func (h *Hub) takeRelayAck(c *channel, ack wire.CommandAck, now time.Time) {
 	if ack.State != smartmeter.RelayUnknown {
 		h.hearPosition(c, ack.State, ack.Result == wire.ResultDone, now)
 	}
+	h.noteDeaf(c, true)
 	p := c.node.pending[ack.ID]
 	if p == nil {
 		h.answerOther(c, ack, now) // or it comes after we gave up
@@ -272,6 +273,7 @@ func (h *Hub) takeRelayState(c *channel, on bool, now time.Time) {
 	h.hearPosition(c, smartmeter.RelayStateOf(on), c.node.awaits(on), now)
 	h.answerTexts(c, on, now)
 	if p := c.node.oldestText(); p != nil && p.command.On == on {
+		h.noteDeaf(c, true)
 		c.verdict = expect(p.command, now)
 		h.settle(p, smartmeter.CommandAcknowledged, "")
 	}
@@ -313,6 +315,7 @@ func (h *Hub) giveUp(p *pending) {
 	if c := h.devices[p.command.Device]; c != nil {
 		c.node.lease = lease{} // who knows which one holds: let it end
 		h.setRelay(c.node, smartmeter.RelayUnknown)
+		h.noteDeaf(c, false)
 	}
 	h.settle(p, smartmeter.CommandUnknown, fmt.Sprintf("the node did not answer within %v; its relay may have moved or not", commandValid+commandGrace))
 }
