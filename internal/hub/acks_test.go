@@ -2,6 +2,7 @@ package hub_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -124,6 +125,24 @@ func TestNodesHearThatTheHubIsBack(t *testing.T) {
 		} {
 			if d := cmp.Diff(want, l.acks(node)); d != "" {
 				t.Errorf("%s: acks (-want +got):\n%s", node, d)
+			}
+		}
+	})
+}
+
+// A message of another implementation may be of several boots, and each has its
+// own word about what is lost.
+func TestBacklogOfTwoBootsIsAcknowledgedForBoth(t *testing.T) {
+	newLab(t, func(t *testing.T, l *lab) {
+		l.introduce("n1")
+		at := time.Now().UnixMilli() - 1000
+		l.says("n1/pzem/backlog", fmt.Sprintf(`[{"power":1,"boot":"0000dead","seq":3,"first":3,"t":1,"at":%d},{"power":2,"boot":"0000beef","seq":5,"first":5,"t":2,"at":%d}]`, at, at+1))
+		time.Sleep(12 * time.Second)
+		synctest.Wait()
+		got := l.acks("n1")
+		for _, want := range []string{`{"boot":"0000beef","seq":5}`, `{"boot":"0000dead","seq":3}`} {
+			if !slices.Contains(got, want) {
+				t.Errorf("acks %q, want %s among them", got, want)
 			}
 		}
 	})

@@ -153,6 +153,7 @@ func (h *Hub) erase(ctx context.Context, c *channel) error {
 	delete(h.devices, c.device.ID)
 	delete(c.node.channels, c.device.Channel) // the node stays: what it is does not change
 	h.events.forget(c)
+	h.forgetAlerts(c.device.ID)
 	h.events.publish(smartmeter.EventReset, c.status(), nil)
 	return nil
 }

@@ -128,7 +128,7 @@ func shortDuration(d time.Duration) string {
 func (n *node) grant(p *pending) {
 	n.lease = lease{}
 	if p.number == n.requests {
-		n.lease = p.lease
+		n.lease, n.granted = p.lease, p.lease
 	}
 }
 
@@ -158,6 +158,7 @@ func (h *Hub) renewals(now time.Time) (due []smartmeter.Message) {
 		case n.clock.boot != n.lease.boot || t >= n.lease.until || n.relay == smartmeter.RelayOff:
 			n.lease = lease{}
 		case n.lease.renew(t):
+			n.granted = n.lease
 			due = append(due, smartmeter.Message{
 				Topic:   h.topics.Topic(n.id, wire.KindRelayLease, 0),
 				Payload: wire.AppendLease(nil, wire.Lease{Boot: n.lease.boot, LeaseUntilT: n.lease.until}),

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/iot-smart-meter/smartmeter"
+	"github.com/iot-smart-meter/smartmeter/internal/alert"
 	"github.com/iot-smart-meter/smartmeter/internal/wire"
 )
 
@@ -21,11 +22,17 @@ type node struct {
 	relay    smartmeter.RelayState
 	channels map[uint8]*channel
 
-	requests    uint64                      // how many commands were asked for
-	asked       [maxValidCommands]time.Time // when the last ones were
+	requests    uint64                      // how many commands were asked for, by anybody
+	asked       [maxValidCommands]time.Time // when the last ones with an id were
+	places      uint64                      // how many those were
 	pending     map[string]*pending         // commands without an answer, by id
 	lastCommand *smartmeter.Command
+	wanted      bool  // a person has moved its relay through the hub
+	deaf        int   // commands in a row that it left without an answer
+	relayHeard  bool  // the node itself has said where its relay is
 	lease       lease // of the ON that the node acknowledged last
+	granted     lease // the same, also when that is over
+	history     history
 }
 
 // channel is the live picture of one metering input and its device.
@@ -41,6 +48,7 @@ type channel struct {
 	stored, measured bool
 	latest           *smartmeter.Reading
 	verdict          verdict
+	watch            alert.Relay
 	pace             readingPace
 	// lastPower is when power was last measured, interval how long after the
 	// time before that.
@@ -105,6 +113,7 @@ func (h *Hub) setOnline(n *node, online bool) {
 		n.clock = bootClock{}
 		for _, c := range n.channels {
 			c.lastPower = 0 // the pause is no interval
+			c.watch.Pause()
 		}
 	}
 	for _, c := range n.channels {
@@ -127,6 +136,7 @@ func (h *Hub) setRelay(n *node, state smartmeter.RelayState) {
 func (h *Hub) setSilent(c *channel, silent bool) {
 	if c.node.silent != silent {
 		c.node.silent = silent
+		c.watch.Pause()
 		h.events.publish(smartmeter.EventDevice, c.status(), nil)
 	}
 }
@@ -145,6 +155,7 @@ func (h *Hub) show(c *channel, r smartmeter.Reading) {
 		c.lastPower = r.At
 	}
 	h.judgeWatts(c, r)
+	h.watchRelay(c, r)
 	h.events.publishReading(c)
 }
 

@@ -15,6 +15,8 @@ func (h *Hub) receive(m smartmeter.Message) {
 	addr, err := h.topics.Parse(m.Topic)
 	switch {
 	case err != nil:
+	case addr.Kind == wire.KindRelayCommands && !m.Retained:
+		err = h.overhear(addr.Node, m, time.Now())
 	case addr.Kind.ToNode() || addr.Kind == wire.KindThresholdAlert:
 		return // what hubs and people say to nodes, not what a node says
 	case m.Retained:
@@ -180,10 +182,20 @@ func (h *Hub) hearBacklog(said statement) error {
 	}
 	if len(kept) > 0 {
 		h.keep(errors.Join(kept...))
-		h.noteLost(c, samples[len(samples)-1])
-		h.repeatAck(c, samples[len(samples)-1].Boot)
+		h.noteBoots(c, samples)
 	}
 	return refused
+}
+
+// noteBoots takes what a backlog says of the boots that it is of: the last
+// sample of each tells which of them the node has lost.
+func (h *Hub) noteBoots(c *channel, samples []smartmeter.Sample) {
+	for i, s := range samples {
+		if s.Seq != 0 && (i+1 == len(samples) || samples[i+1].Boot != s.Boot) {
+			h.noteLost(c, s)
+			h.repeatAck(c, s.Boot)
+		}
+	}
 }
 
 // read places a sample that was just measured in time.
@@ -224,6 +236,9 @@ func (h *Hub) hearStatus(said statement) error {
 
 func (h *Hub) takeInfo(c *channel, info wire.Info, now time.Time) {
 	c.node.clock.hear(info.Boot, info.T, h.at(now))
+	if before := c.node.info; before != nil && before.Boot != info.Boot {
+		c.node.history.booted = now
+	}
 	had := c.hasRelay()
 	c.node.info = &info
 	h.repeatAcks(c.node)
@@ -235,12 +250,16 @@ func (h *Hub) takeInfo(c *channel, info wire.Info, now time.Time) {
 	}
 }
 
-func (h *Hub) takeEvent(c *channel, e wire.NodeEvent, _ time.Time) {
+func (h *Hub) takeEvent(c *channel, e wire.NodeEvent, now time.Time) {
 	switch e.Kind {
 	case wire.NodeMeterSilent:
 		h.setSilent(c, true)
 	case wire.NodeMeterBack:
 		h.setSilent(c, false)
+	}
+	if c.hasRelay() {
+		h.takeDeed(c, e, now)
+		h.noteCutOff(c, e)
 	}
 	if e.Relay != smartmeter.RelayUnknown {
 		h.setRelay(c.node, e.Relay)

@@ -104,6 +104,19 @@ func TestNobodyGivesReceipts(t *testing.T) {
 	}
 }
 
+// A hub that returns beside a broker that lived on says once more what it has.
+// That is nothing new, but somebody listens again.
+func TestHubThatReturnsIsSentTheBacklogAtOnce(t *testing.T) {
+	l := newLab(t, func(c *node.Config) { c.Buffer = new(wide) }).run(2 * 60 * minute).connect()
+	l.backlog(10 * second)
+	l.acknowledge(boot, 100)
+	l.backlog(90 * minute)
+	l.acknowledge(boot, 100)
+	if got := l.backlog(2 * second); len(got) == 0 {
+		t.Error("nothing is sent: the node waits for up to 10 min")
+	}
+}
+
 // A hub gives a receipt every ten seconds or so. The backlog does not wait for
 // it.
 func TestReceiptsKeepTheBacklogGoing(t *testing.T) {

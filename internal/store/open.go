@@ -269,7 +269,7 @@ func (a *adoption) note(c *channel) {
 // flush applies what was gathered.
 func (a *adoption) flush(ctx context.Context, marks archive.Marks) error {
 	entries := a.store.changeOf(a.entries)
-	a.change.devices, a.change.commands, a.change.corrections = entries.devices, entries.commands, entries.corrections
+	a.change.devices, a.change.commands, a.change.alerts, a.change.corrections = entries.devices, entries.commands, entries.alerts, entries.corrections
 	for _, c := range slices.SortedFunc(maps.Keys(a.noted), byKey) {
 		c.noteIn(&a.change)
 	}
