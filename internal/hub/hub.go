@@ -307,6 +307,7 @@ func (h *Hub) Run(ctx context.Context) error {
 			h.noticeSilence(now)
 			h.renewLeases(now)
 			h.explainMoves(now)
+			h.configure(now)
 			h.acknowledge()
 			h.makeRoom(ctx)
 		}

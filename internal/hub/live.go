@@ -16,6 +16,7 @@ type node struct {
 	online   bool
 	lastSeen time.Time
 	info     *wire.Info // nil: protocol 0
+	caps     []string   // as info has them
 	clock    bootClock
 	silent   bool // the meter does not answer
 	numbered bool // it numbers its samples, so it is no node of protocol 0
@@ -33,6 +34,8 @@ type node struct {
 	lease       lease // of the ON that the node acknowledged last
 	granted     lease // the same, also when that is over
 	history     history
+	config      configuring
+	resets      map[string]chan wire.CommandAck // without an answer, by id
 }
 
 // channel is the live picture of one metering input and its device.
@@ -60,10 +63,18 @@ func (h *Hub) addNode(id smartmeter.NodeID) *node {
 	n := h.nodes[id]
 	if n == nil {
 		id = smartmeter.NodeID(strings.Clone(string(id))) // it may be part of a longer topic
-		n = &node{id: id, channels: make(map[uint8]*channel), pending: make(map[string]*pending)}
+		n = &node{id: id, channels: make(map[uint8]*channel), pending: make(map[string]*pending), resets: make(map[string]chan wire.CommandAck)}
 		h.nodes[id] = n
 	}
 	return n
+}
+
+// introduced notes what a node says that it is.
+func (n *node) introduced(info wire.Info) {
+	n.info, n.caps = &info, make([]string, len(info.Caps))
+	for i, c := range info.Caps {
+		n.caps[i] = string(c)
+	}
 }
 
 func (h *Hub) addChannel(n *node, d smartmeter.Device) *channel {
@@ -175,7 +186,14 @@ func (c *channel) status() smartmeter.DeviceStatus {
 	s.Relay.State = smartmeter.RelayNone
 	if c.hasRelay() {
 		s.Relay = smartmeter.Relay{State: n.relay, Command: n.lastCommand}
+		if n.relay != smartmeter.RelayOff {
+			s.Relay.Lease, s.Relay.OffAt = n.lease.shown()
+		}
 	}
+	if n.info != nil {
+		s.Protocol, s.Caps = n.info.Proto, n.caps
+	}
+	s.Configured = c.configured()
 	return s
 }
 

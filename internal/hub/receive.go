@@ -47,7 +47,7 @@ func (h *Hub) recall(addr wire.Address, payload []byte) error {
 		info, err := wire.DecodeInfo(payload)
 		if err == nil { // what it is; what its clock showed is from long ago
 			n := h.addNode(addr.Node)
-			n.info = &info
+			n.introduced(info)
 			h.greet(n)
 		}
 		return err
@@ -82,7 +82,7 @@ func (h *Hub) hear(addr wire.Address, payload []byte, now time.Time) error {
 	case wire.KindRelayAck:
 		return understand(said, wire.DecodeCommandAck, h.takeRelayAck)
 	case wire.KindConfigAck:
-		return understand(said, wire.DecodeConfigAck, nothingMore) // nothing here configures nodes yet
+		return understand(said, wire.DecodeConfigAck, h.takeConfigAck)
 	default:
 		return nil
 	}
@@ -224,7 +224,7 @@ func (c *channel) reading(s smartmeter.Sample, at smartmeter.Instant, timing sma
 func (h *Hub) hearStatus(said statement) error {
 	online, err := wire.DecodeStatus(said.payload)
 	if err != nil || online {
-		return understand(said, wire.DecodeStatus, nothingMore)
+		return understand(said, wire.DecodeStatus, func(c *channel, _ bool, _ time.Time) { c.node.reconfigure() })
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -240,7 +240,8 @@ func (h *Hub) takeInfo(c *channel, info wire.Info, now time.Time) {
 		c.node.history.booted = now
 	}
 	had := c.hasRelay()
-	c.node.info = &info
+	c.node.introduced(info)
+	c.node.reconfigure()
 	h.repeatAcks(c.node)
 	if c.hasRelay() != had {
 		h.events.publish(smartmeter.EventRelay, c.status(), nil)

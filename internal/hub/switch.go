@@ -28,6 +28,9 @@ type SwitchRequest struct {
 	// the hub renews it in good time, and without that the node ends the ON.
 	// 0 is without a lease.
 	Lease time.Duration
+	// NoLease leaves the ON of a load without the lease that its kind has by
+	// default.
+	NoLease bool
 }
 
 // pending is a command that the node has not answered yet.
@@ -108,6 +111,7 @@ func (h *Hub) request(req SwitchRequest) (*pending, error) {
 	if err != nil {
 		return nil, err
 	}
+	req = c.guarded(req)
 	now := time.Now()
 	order, granted, err := c.order(req, h.at(now))
 	if err != nil {
@@ -164,13 +168,15 @@ func (c *channel) order(req SwitchRequest, now moment) (order wire.Command, gran
 	}
 	t, known := n.clock.now(now)
 	if !known {
-		return order, granted, conflict(c, "has said nothing since it came back; try again in a few seconds")
+		return order, granted, conflict(c, saidNothing)
 	}
-	granted = leaseOf(req, n.clock.boot, t)
+	granted = leaseOf(req, n.clock.boot, t, now.wall)
 	order.Boot, order.BeforeT = n.clock.boot, t+smartmeter.Millis(commandValid.Milliseconds())
 	order.LeaseUntilT = granted.until
 	return order, granted, nil
 }
+
+const saidNothing = "has said nothing since it came back; try again in a few seconds"
 
 // askable says why a node cannot be asked anything now, nil if it can.
 func (c *channel) askable(text bool) error {
@@ -229,6 +235,9 @@ func (h *Hub) takeRelayAck(c *channel, ack wire.CommandAck, now time.Time) {
 		h.hearPosition(c, ack.State, ack.Result == wire.ResultDone, now)
 	}
 	h.noteDeaf(c, true)
+	if c.node.answerReset(ack) {
+		return
+	}
 	p := c.node.pending[ack.ID]
 	if p == nil {
 		h.answerOther(c, ack, now) // or it comes after we gave up
