@@ -39,7 +39,7 @@ func TestOneNumberEverywhere(t *testing.T) {
 	}
 	t.Logf("-periods=%d -energyseed=%d", *energyPeriods, seed)
 	w := newEnergyWorld(t, rand.New(rand.NewPCG(seed, 0)))
-	t.Run("registers", w.sameRegisters)
+	t.Run("now", w.sameNow)
 	for n := range *energyPeriods {
 		p := w.draw()
 		if wrong := w.disagreement(p); wrong != "" {
@@ -220,12 +220,12 @@ func (m *energyMeter) glitch() {
 	}
 }
 
-// sameRegisters compares what /metrics, the API and the command line say of the
-// registers.
-func (w *energyWorld) sameRegisters(t *testing.T) {
+// sameNow compares what the API, /metrics and the command line say of now: of the
+// registers, of today and of all that was ever used.
+func (w *energyWorld) sameNow(t *testing.T) {
 	var devices struct {
 		Devices []struct {
-			ID     string
+			ID     smartmeter.DeviceID
 			Name   string
 			Latest struct {
 				Wh int64 `json:"energy_wh"`
@@ -234,19 +234,31 @@ func (w *energyWorld) sameRegisters(t *testing.T) {
 	}
 	w.get("/api/v1/devices", &devices)
 	metrics := string(w.body("/metrics"))
-	table := w.run("devices")
+	table := w.run("devices", "--register")
 	for _, d := range devices.Devices {
-		joules := regexp.MustCompile(`(?m)^smartmeter_energy_joules_total\{device="` + d.ID + `"[^}]*\} (\d+)$`).FindStringSubmatch(metrics)
-		if joules == nil || joules[1] != fmt.Sprint(d.Latest.Wh*3600) {
-			t.Errorf("%s shows %d Wh, /metrics has %v J", d.ID, d.Latest.Wh, joules)
+		today, ever := w.told("device="+string(d.ID)), w.told("from=2000-01-01&device="+string(d.ID))
+		for name, wh := range map[string]int64{"register_joules": d.Latest.Wh, "energy_today_joules": today, "energy_joules_total": ever} {
+			joules := regexp.MustCompile(`(?m)^smartmeter_` + name + `\{device="` + string(d.ID) + `"[^}]*\} (\d+)$`).FindStringSubmatch(metrics)
+			if joules == nil || joules[1] != fmt.Sprint(wh*3600) {
+				t.Errorf("%s: %d Wh by the API, /metrics has %v of %s", d.ID, wh, joules, name)
+			}
 		}
-		if kwh := fmt.Sprintf(" %d.%03d ", d.Latest.Wh/1000, d.Latest.Wh%1000); !strings.Contains(lineOf(table, d.Name), kwh) {
-			t.Errorf("%s shows %d Wh, the command line says %q", d.ID, d.Latest.Wh, lineOf(table, d.Name))
+		columns := strings.Fields(strings.TrimPrefix(lineOf(table, d.Name), d.Name))
+		kwh := func(wh int64) string { return fmt.Sprintf("%d.%03d", wh/1000, wh%1000) }
+		if !slices.Contains(columns, kwh(today)) || !slices.Contains(columns, kwh(d.Latest.Wh)) {
+			t.Errorf("%s shows %d Wh and has used %d today, the command line says %q", d.ID, d.Latest.Wh, today, columns)
 		}
 	}
 	if len(devices.Devices) != len(energyHousehold) {
 		t.Errorf("%d devices, want %d", len(devices.Devices), len(energyHousehold))
 	}
+}
+
+// told is what the API tells of a device from some time until now.
+func (w *energyWorld) told(query string) int64 {
+	var answer energyAnswer
+	w.get("/api/v1/energy?"+query, &answer)
+	return answer.Devices[0].Wh
 }
 
 func lineOf(table, name string) string {

@@ -97,9 +97,9 @@ type Store interface {
 	// PutCorrection enters a decision for good.
 	Corrections(ctx context.Context) ([]smartmeter.Correction, error)
 	PutCorrection(c smartmeter.Correction) error
-	// Prices returns what PutPrices kept for good, nil before that.
-	Prices(ctx context.Context) ([]byte, error)
-	PutPrices(ctx context.Context, text []byte) error
+	// Settings returns what PutSettings kept for good, nil before that.
+	Settings(ctx context.Context) ([]byte, error)
+	PutSettings(ctx context.Context, text []byte) error
 	// EraseDevice forgets d and all its readings and commands, for good.
 	EraseDevice(ctx context.Context, d smartmeter.Device) error
 	// Check says what is wrong with the disk, nil if nothing is.
