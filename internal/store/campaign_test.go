@@ -1,12 +1,14 @@
 package store
 
 import (
-	"context"
 	"flag"
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"runtime"
+	"runtime/debug"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -32,26 +34,43 @@ func TestCampaign(t *testing.T) {
 	if testing.Short() { // the race detector makes each cost ten times as much
 		cuts = min(cuts, 160)
 	}
+	defer debug.SetGCPercent(debug.SetGCPercent(400)) // much garbage, little memory
 	t.Run("honest disk", func(t *testing.T) { campaign(t, 0, cuts*3/4) })
 	t.Run("disk that lies about a third of its syncs", func(t *testing.T) { campaign(t, 0.33, cuts/8) })
 	t.Run("disk that only lies", func(t *testing.T) { campaign(t, 1, cuts/8) })
 }
 
+// campaign runs its seeds on all processors; each of them is alone in its run.
 func campaign(t *testing.T, lies float64, cuts int) {
+	var mu sync.Mutex
 	var total tally
 	failed := 0
 	seeds := seedsOf(cuts)
+	next := make(chan uint64, len(seeds))
 	for _, s := range seeds {
-		m := newHouse(s, lies, databaseDir(t))
-		if err := m.run(t.Context()); err != nil {
-			t.Errorf("%v\nrepeat it with -run '%s' -store.seed=%d", err, t.Name(), s)
-			failed++
-		}
-		total.add(m.tally)
-		if failed == manyFailing {
-			break
-		}
+		next <- s
 	}
+	close(next)
+	var workers sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		workers.Go(func() {
+			for s := range next {
+				met, err := run(t, s, lies)
+				mu.Lock()
+				total.add(met)
+				if err != nil && failed < manyFailing {
+					failed++
+					t.Errorf("%v\nrepeat it with -run '%s' -store.seed=%d", err, t.Name(), s)
+				}
+				enough := failed == manyFailing
+				mu.Unlock()
+				if enough {
+					return
+				}
+			}
+		})
+	}
+	workers.Wait()
 	t.Logf("seeds %d to %d, %d power cuts and restarts: %+v", seeds[0], seeds[len(seeds)-1], total.lives, total)
 	if failed == 0 && total.lives >= manyCuts && (total.compared == 0 || total.failedSyncs == 0 || total.sealed == 0 || total.erased == 0 || total.rebuilt == 0) {
 		t.Error("the campaign met too little: it tests nothing")
@@ -75,20 +94,26 @@ func seedsOf(cuts int) (seeds []uint64) {
 }
 
 // run is 20 lives, and a look at what has become of the database.
-func (m *house) run(ctx context.Context) error {
+func run(t *testing.T, seed uint64, lies float64) (tally, error) {
+	dir, err := databaseDir(t)
+	if err != nil {
+		return tally{}, err
+	}
+	defer os.RemoveAll(dir)
+	m := newHouse(seed, lies, dir)
 	for range cutsPerRun {
-		if err := m.life(ctx); err != nil {
-			return fmt.Errorf("life %d: %w", m.lives, err)
+		if err := m.life(t.Context()); err != nil {
+			return m.tally, fmt.Errorf("life %d: %w", m.lives, err)
 		}
 	}
-	return m.rebuild(ctx)
+	return m.tally, m.rebuild(t.Context())
 }
 
 // A seed that a failure names repeats it: all chance comes from the seed, and
 // nothing that the store writes depends on the order of a map.
 func TestCampaignRepeats(t *testing.T) {
 	run := func() string {
-		m := newHouse(4, 0.33, databaseDir(t))
+		m := newHouse(4, 0.33, t.TempDir())
 		var told []string
 		for range cutsPerRun {
 			m.trace = nil
@@ -104,20 +129,13 @@ func TestCampaignRepeats(t *testing.T) {
 	}
 }
 
-// databaseDir returns a directory for the database, in memory where the system
-// has such a place: what is tested is what it holds, not how it got there.
-func databaseDir(t *testing.T) string {
-	t.Helper()
-	const shm = "/dev/shm"
-	if info, err := os.Stat(shm); err != nil || !info.IsDir() {
-		return t.TempDir()
+// databaseDir makes a directory for the database, in memory where the system has
+// such a place: what is tested is what it holds, not how it got there.
+func databaseDir(t *testing.T) (string, error) {
+	if dir, err := os.MkdirTemp("/dev/shm", "smartmeter-store"); err == nil {
+		return dir, nil
 	}
-	dir, err := os.MkdirTemp(shm, "smartmeter-store")
-	if err != nil {
-		return t.TempDir()
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	return dir
+	return os.MkdirTemp(t.TempDir(), "")
 }
 
 // tally counts what a campaign met.

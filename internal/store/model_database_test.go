@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/iot-smart-meter/smartmeter"
@@ -111,17 +112,17 @@ func (m *house) rebuild(ctx context.Context) error {
 // sums returns what s makes of the readings of all nodes, when all is sealed.
 func (m *house) sums(ctx context.Context, s *Store) (string, error) {
 	err := s.Seal(ctx, m.now.AddDate(0, 0, 2))
-	text := ""
+	var text strings.Builder
 	for _, n := range m.nodes {
 		quarters, failed := collect(s.Buckets(ctx, n.id, 0, smartmeter.AllQuantities, 0, endOfTime, rollup.Quarter))
 		days, ledgerFailed := s.EnergyDays(ctx, n.id, 0, ledger.Range{First: 0, Last: 1 << 20})
 		err = errors.Join(err, failed, ledgerFailed)
 		for _, q := range quarters {
-			text += fmt.Sprintf("%s %+v\n", n.id, q)
+			fmt.Fprintf(&text, "%s %+v\n", n.id, q)
 		}
 		for _, d := range days {
-			text += fmt.Sprintf("%s %+v\n", n.id, d)
+			fmt.Fprintf(&text, "%s %+v\n", n.id, d)
 		}
 	}
-	return text, err
+	return text.String(), err
 }

@@ -40,7 +40,7 @@ func (m *house) step(ctx context.Context) error {
 	case dice < 96:
 		m.temper()
 	default:
-		return m.compareAll(ctx, false)
+		return m.compare(ctx, false)
 	}
 	return nil
 }

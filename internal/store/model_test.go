@@ -166,7 +166,7 @@ func (m *house) open(ctx context.Context) error {
 	if m.disk.Crashed() {
 		return nil // while it went on with an erasure
 	}
-	return m.compareAll(ctx, true)
+	return m.compare(ctx, true)
 }
 
 func (m *house) config(rebuild bool) Config {
