@@ -5,7 +5,7 @@ GO  ?= go
 BIN := bin/smartmeter
 
 # What a node's firmware compiles must also work on its processors.
-NODE_CODE := . ./internal/pzem ./internal/wire ./internal/node ./internal/display
+NODE_CODE := . ./internal/pzem ./internal/wire ./internal/node ./internal/display ./internal/board
 
 export CGO_ENABLED ?= 0
 

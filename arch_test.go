@@ -25,6 +25,7 @@ var rooms = map[string]string{
 	"internal/node":            ". internal/pzem internal/wire",
 	"internal/nodehost":        ". internal/pzem internal/wire internal/node",
 	"internal/display":         "",
+	"internal/board":           ". internal/wire internal/node internal/display",
 	"internal/hub":             ". internal/wire internal/dialect internal/schedule internal/rule internal/alert internal/ledger internal/tariff",
 	"internal/disk":            "",
 	"internal/disk/faultdisk":  "internal/disk",
@@ -54,7 +55,7 @@ var rooms = map[string]string{
 // onMicrocontroller lists the rooms that a node's firmware compiles; what they
 // use, directly or not, must not contain these packages.
 var (
-	onMicrocontroller = []string{".", "internal/pzem", "internal/wire", "internal/node", "internal/display"}
+	onMicrocontroller = []string{".", "internal/pzem", "internal/wire", "internal/node", "internal/display", "internal/board"}
 	tooLargeForThem   = []string{"encoding/json", "fmt", "reflect", "net"}
 )
 
