@@ -80,11 +80,14 @@ var comparedTables = []comparedTable{
 			FROM channel JOIN sums ON sums.channel = key ORDER BY uid, day`, keys: 2,
 		differs: "the sums of %s are not what its readings add up to", extra: "it has sums of %s, and the files have no readings", missing: "the sums of %s are missing",
 	}, {
-		query: `SELECT id, id, name, room, kind, node, channel, parent FROM device ORDER BY id`, keys: 1,
+		query: `SELECT id, id, name, room, kind, node, channel, parent, settings FROM device ORDER BY id`, keys: 1,
 		differs: "what it says of the device %s is not what people have set", extra: "it has a device %s that nobody has set", missing: "the device %s is missing",
 	}, {
 		query: `SELECT id, id, device, "on", cause, asked_at, state, watts, reason FROM command ORDER BY id`, keys: 1,
 		differs: "what it says of the command %s is not what became of it", extra: "it has a command %s that nobody gave", missing: "the command %s is missing",
+	}, {
+		query: `SELECT id, id, kind, severity, device, text, raised_at, acknowledged_at, acknowledged_by, cleared_at FROM alert ORDER BY id`, keys: 1,
+		differs: "what it says of the alert %s is not what became of it", extra: "it has an alert %s that was never raised", missing: "the alert %s is missing",
 	}, {
 		query: `SELECT id, id, made, by, why, kind, node, channel, from_at, to_at, energy, device, target FROM correction ORDER BY id`, keys: 1,
 		differs: "the correction %s is not as it was entered", extra: "it has a correction %s that nobody entered", missing: "the correction %s is missing",
@@ -297,7 +300,7 @@ func (s *Store) sealedDay(uid chunk.ID, day chunk.Day) (row chunkRow, found bool
 
 // compareLatest reports newest readings that are in no file.
 func (e *examination) compareLatest() {
-	for _, c := range e.old.inOrder() {
+	for _, c := range e.old.channelsInOrder() {
 		other := e.fresh.byUID[c.uid]
 		if other == nil || other.latest == nil || c.latest == nil || e.hasLost(c.uid[:]) {
 			continue
@@ -314,7 +317,7 @@ func (e *examination) compareLatest() {
 // compareWatermarks reports samples that nodes are told to be kept, and are not.
 // What is thinned or lost was kept once.
 func (e *examination) compareWatermarks() {
-	for _, c := range e.old.inOrder() {
+	for _, c := range e.old.channelsInOrder() {
 		other := e.fresh.byUID[c.uid]
 		if other == nil || e.hasLost(c.uid[:]) || len(other.boots) >= maxBoots {
 			continue
@@ -345,9 +348,4 @@ func unbacked(claimed, kept *boot) (span, bool) {
 		}
 	}
 	return span{}, false
-}
-
-// inOrder returns the channels by their names.
-func (s *Store) inOrder() []*channel {
-	return slices.SortedFunc(maps.Values(s.byUID), func(a, b *channel) int { return bytes.Compare(a.uid[:], b.uid[:]) })
 }

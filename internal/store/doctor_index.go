@@ -165,7 +165,31 @@ func (s *Store) carryPeople(ctx context.Context, from *index) error {
 			return err
 		}
 	}
+	if err := s.carryAlerts(ctx, from); err != nil {
+		return err
+	}
 	return errors.Join(s.carryCommands(ctx, from, devices), s.Sync(ctx))
+}
+
+// carryAlerts enters again those alerts of which nothing is known.
+func (s *Store) carryAlerts(ctx context.Context, from *index) error {
+	known, err := s.index.alerts(ctx, math.MaxInt32)
+	if err != nil {
+		return err
+	}
+	had, err := from.alerts(ctx, math.MaxInt32)
+	if err != nil {
+		return err
+	}
+	for _, a := range slices.Backward(had) {
+		if slices.ContainsFunc(known, func(o smartmeter.Alert) bool { return o.ID == a.ID }) {
+			continue
+		}
+		if err := s.PutAlert(a); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // carryCommands enters again those commands to devices of which nothing is known.

@@ -54,6 +54,7 @@ func fill(t *testing.T, s *Store) {
 		}
 	}
 	ok(t, s.PutCommand(smartmeter.Command{ID: "c1", Device: "oven", On: true, Cause: smartmeter.CauseAPI, AskedAt: 1, State: smartmeter.CommandAcknowledged}))
+	ok(t, s.PutAlert(smartmeter.Alert{ID: "a1", Kind: smartmeter.AlertDeadLoad, Severity: smartmeter.Warning, Device: "oven", Text: "on, and draws nothing", RaisedAt: 7}))
 	ok(t, s.PutCorrection(smartmeter.Correction{
 		ID: "k1", Made: 5, By: "Ada", Why: "a guest's heater", Kind: smartmeter.CorrectSet, Node: "oven",
 		From: (patientBegins + 1).Midnight(), To: (patientBegins + 1).Midnight() + 3_600_000, Energy: 77, EnergyKnown: true,
@@ -83,6 +84,7 @@ type chart struct {
 	Commands                             []smartmeter.Command
 	Corrections                          []smartmeter.Correction
 	Latest                               []smartmeter.Reading
+	Alerts                               []smartmeter.Alert
 	Marks                                []smartmeter.Watermark
 }
 
@@ -114,7 +116,8 @@ func chartOf(t *testing.T, dir string) (c chart) {
 		c.Commands = append(c.Commands, commands...)
 		c.Marks = append(c.Marks, s.Watermark(node, 0, 7))
 	}
-	var errs [3]error
+	var errs [4]error
+	c.Alerts, errs[3] = s.Alerts(ctx, 100)
 	c.Devices, errs[0] = s.Devices(ctx)
 	c.Corrections, errs[1] = s.Corrections(ctx)
 	c.Latest, errs[2] = s.Latest(ctx)
