@@ -37,6 +37,8 @@ type grammar struct {
 	Zone    cli.SiteZone `cmd:"" help:"Say in which time zone the site is: whose days, weeks and months are told."`
 	Storage cli.Storage  `cmd:"" help:"Say what the history takes of the disk, and for how long that goes on."`
 
+	Doctor doctorCommand `cmd:"" help:"Examine a data directory that no hub has open, and mend it."`
+
 	Config   kong.ConfigFlag  `type:"existingfile" placeholder:"FILE" help:"Read settings from FILE, in lines like SMARTMETER_HTTP=:8080."`
 	LogLevel *slog.Level      `placeholder:"LEVEL" help:"Least important messages to log: debug, info, warn or error; info unless told, for the demo warn."`
 	Version  kong.VersionFlag `env:"-" help:"Print the version and exit."`
