@@ -40,6 +40,7 @@ func TestOneNumberEverywhere(t *testing.T) {
 	w := newEnergyWorld(t, rand.New(rand.NewPCG(seed, 0)))
 	w.page = runPageCode(t)
 	t.Run("now", w.sameNow)
+	t.Run("in a browser", w.inBrowser)
 	for n := range *energyPeriods {
 		if n%20 == 0 {
 			w.moves()
@@ -135,11 +136,15 @@ func (p energyPeriod) String() string {
 
 // moves puts the site into another zone.
 func (w *energyWorld) moves() {
-	w.zone = w.zones[w.chance.IntN(len(w.zones))]
-	name := w.zone.String()
+	w.settles(w.zones[w.chance.IntN(len(w.zones))].String())
+}
+
+// settles puts the site into a zone.
+func (w *energyWorld) settles(name string) {
 	if _, err := w.hub.hub.ChangeSettings(w.t.Context(), hub.SettingsChange{Zone: &name}); err != nil {
 		w.t.Fatal(err)
 	}
+	w.zone = w.zones[slices.IndexFunc(w.zones, func(z *time.Location) bool { return z.String() == name })]
 }
 
 // draw draws a period that begins in the history, at a quarter hour or a
