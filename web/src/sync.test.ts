@@ -2,7 +2,7 @@ import { deepEqual, equal, match } from "node:assert/strict";
 import { test } from "node:test";
 import { fetchPower } from "./api";
 import * as state from "./state";
-import { handlers, keepPast, switchRelay } from "./sync";
+import { handlers, keepEnergy, keepPast, keepToday, switchRelay, type PeriodEnergy } from "./sync";
 
 /** What the hub was asked, and how it answers. */
 interface Asked {
@@ -206,4 +206,43 @@ test("readings come page after page, from the hub that served the page", async (
   equal(second.url, "/api/v1/devices/node:1/readings?cursor=x");
   second.answer(200, { t: [10_000], power: [3] });
   deepEqual(await fetched, { tMillis: [0, 5000, 10_000], watts: [1, null, 3] });
+});
+
+/** As much of a page as keeping energy looks at. */
+Object.assign(globalThis, { document: { visibilityState: "visible" } });
+
+test("today's energy is that of the hub's own day", async () => {
+  const stop = keepToday();
+  const request = await next();
+  equal(request.url, "/api/v1/energy");
+  request.answer(200, { from: "2026-11-23T00:00:00+05:45", to: "", devices: [] });
+  await settled();
+  equal(state.todaysDate.value, "2026-11-23");
+  stop();
+});
+
+test("a period is asked for by the site's dates, and its end only once it is over", async () => {
+  const urls = async (period: "day" | "week" | "month", date: string | null, parent: boolean): Promise<string[]> => {
+    let taken: PeriodEnergy | null = null;
+    const stop = keepEnergy("a b", { period, date }, "2026-11-23", parent, (energy) => (taken = energy));
+    const requests = parent ? [await next(), await next()] : [await next()];
+    requests.forEach((request) => request.answer(200, { from: "", to: "", devices: [] }));
+    await settled();
+    equal((taken as PeriodEnergy | null)?.whole === null, !parent);
+    stop();
+    return requests.map((request) => request.url.replace("/api/v1/energy?", ""));
+  };
+  deepEqual(await urls("day", null, false), ["from=2026-11-23&step=1h&device=a+b"]);
+  deepEqual(await urls("day", "2026-10-25", false), ["from=2026-10-25&step=1h&to=2026-10-26&device=a+b"]);
+  deepEqual(await urls("week", null, true), ["from=2026-11-23&step=1d&device=a+b", "from=2026-11-23&step=whole"]);
+  deepEqual(await urls("month", "2026-10-25", false), ["from=2026-10-01&step=1d&to=2026-11-01&device=a+b"]);
+});
+
+test("why there is no energy is told", async () => {
+  let why = "";
+  const stop = keepEnergy("a", { period: "day", date: "2026-10-25" }, "2026-11-23", false, (_, failure) => (why = failure));
+  (await next()).answer(503, { detail: "the disk is full" });
+  await settled();
+  equal(why, "the disk is full");
+  stop();
 });
