@@ -35,7 +35,7 @@ var rooms = map[string]string{
 	"internal/rollup":          ".",
 	"internal/store":           ". internal/ledger internal/disk internal/wal internal/chunk internal/archive internal/rollup",
 	"internal/store/storetest": ".",
-	"internal/access":          ".",
+	"internal/access":          ". internal/disk",
 	"internal/ca":              "internal/disk",
 	"internal/mqtt":            "",
 	"internal/bus":             ". internal/mqtt",
