@@ -11,6 +11,6 @@
 //
 // # What it is not
 //
-// It ends no connections: whoever revokes a node does that. It knows no HTTP and no MQTT:
-// status codes and connections belong to those who call it.
+// It knows no HTTP and no MQTT: status codes and connections belong to those who
+// call it. They also end the connection of a node that was revoked.
 package access
