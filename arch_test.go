@@ -40,7 +40,7 @@ var rooms = map[string]string{
 	"internal/mqtt":            "",
 	"internal/bus":             ". internal/mqtt",
 	"internal/notify":          ".",
-	"internal/api":             ". internal/hub",
+	"internal/api":             ". internal/hub internal/access",
 	"internal/sim":             ". internal/wire internal/node internal/pzem",
 	"internal/cli":             ".",
 	"internal/wifi":            "",

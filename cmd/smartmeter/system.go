@@ -109,9 +109,7 @@ func newSystem(ctx context.Context, cfg systemConfig) (_ *system, err error) {
 		Version: version,
 		Logger:  cfg.log,
 	}
-	if cfg.closed {
-		served.Authority = s.authority.PEM()
-	}
+	s.sayWhoGuards(&served)
 	s.server = api.Server(api.New(served), cfg.log)
 	if cfg.closed {
 		s.server.TLSConfig = s.browserTLS()

@@ -106,13 +106,6 @@ func (n *Nodes) OpenWindow() (until time.Time) {
 	return n.window
 }
 
-// CloseWindow ends that, and forgets the knocks.
-func (n *Nodes) CloseWindow() {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.window, n.knocks = time.Time{}, nil
-}
-
 // Knocks returns who knocked in the window, last one first, and until when it
 // is open; the zero time if it is not.
 func (n *Nodes) Knocks() (knocks []Knock, until time.Time) {
