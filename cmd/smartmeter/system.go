@@ -166,6 +166,7 @@ func (s *system) run(ctx context.Context) error {
 	s.server.BaseContext = func(net.Listener) context.Context { return ctx }
 	parts.Go(func() error { return s.hub.Run(ctx) })
 	parts.Go(func() error { return s.bus.Run(carrying) })
+	parts.Go(func() error { return s.feedWatchdog(ctx) })
 	parts.Go(s.servePlain)
 	parts.Go(s.serveEncrypted)
 	parts.Go(func() error {
