@@ -35,6 +35,7 @@ type grammar struct {
 	Correct cli.Correct  `cmd:"" help:"Say what people know about energy and registers do not; undo it."`
 	Price   cli.Price    `cmd:"" help:"Say what a kWh costs, from which day on."`
 	Zone    cli.SiteZone `cmd:"" help:"Say in which time zone the site is: whose days, weeks and months are told."`
+	Nodes   cli.Nodes    `cmd:"" help:"Say which nodes may come in: pair, accept, revoke."`
 	Storage cli.Storage  `cmd:"" help:"Say what the history takes of the disk, and for how long that goes on."`
 
 	Doctor doctorCommand `cmd:"" help:"Examine a data directory that no hub has open, and mend it."`

@@ -28,10 +28,11 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // lab is the API of a real hub with a real store; the test plays the nodes.
 type lab struct {
 	*httptest.Server
-	t      *testing.T
-	hear   func(smartmeter.Message)
-	probed func(smartmeter.Message) // hears that a probe came home
-	answer func(smartmeter.Message) // what a node does with a command
+	apiConfig api.Config
+	t         *testing.T
+	hear      func(smartmeter.Message)
+	probed    func(smartmeter.Message) // hears that a probe came home
+	answer    func(smartmeter.Message) // what a node does with a command
 }
 
 func (l *lab) Subscribe(filter string, handle func(smartmeter.Message)) error {
@@ -69,7 +70,8 @@ func newLab(t *testing.T) *lab {
 	ended := make(chan error, 1)
 	go func() { ended <- h.Run(ctx) }()
 	page := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "the page") })
-	l.Server = httptest.NewServer(api.New(api.Config{Hub: h, Page: page, Version: "test", Hosts: []string{"hub.example"}, Logger: log}))
+	l.apiConfig = api.Config{Hub: h, Page: page, Version: "test", Hosts: []string{"hub.example"}, Logger: log}
+	l.Server = httptest.NewServer(api.New(l.apiConfig))
 	t.Cleanup(func() {
 		stop()
 		if err := <-ended; err != nil {
@@ -383,7 +385,7 @@ func TestHealth(t *testing.T) {
 	l.answer = func(m smartmeter.Message) { l.probed(m) }
 	status, got = l.call("GET", "/api/v1/health", "")
 	ok := map[string]any{"status": "ok"}
-	want := map[string]any{"status": "ok", "checks": map[string]any{"broker": ok, "store": ok, "nodes": ok, "clock": ok, "disk": ok}}
+	want := map[string]any{"status": "ok", "encrypted": false, "checks": map[string]any{"broker": ok, "store": ok, "nodes": ok, "clock": ok, "disk": ok}}
 	if d := cmp.Diff(want, got); status != 200 || d != "" {
 		t.Errorf("ok: %d (-want +got):\n%s", status, d)
 	}
@@ -432,6 +434,10 @@ func TestOpenAPIDescribesEveryRoute(t *testing.T) {
 		"/api/v1/corrections/{id}":      {"delete"},
 		"/api/v1/events":                {"get"},
 		"/api/v1/settings":              {"get", "put"},
+		"/api/v1/nodes":                 {"get", "post"},
+		"/api/v1/nodes/{id}":            {"delete"},
+		"/api/v1/nodes/knocks":          {"get"},
+		"/api/v1/nodes/window":          {"post"},
 
 		"/api/v1/devices/{id}/energy/findings": {"get"},
 	} {

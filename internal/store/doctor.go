@@ -196,12 +196,12 @@ func isDataDir(files disk.FS) bool {
 // lookAtPrices makes sure that what energy costs can be read.
 func (e *examination) lookAtPrices(files disk.FS) {
 	s := Store{files: files}
-	text, err := s.Prices(context.Background())
+	text, err := s.Settings(context.Background())
 	if err == nil && text != nil && !json.Valid(text) {
 		err = errors.New("it is not as it was written")
 	}
 	if err != nil {
-		e.d.find(areaPrices, true, pricesName, "what energy costs cannot be read: %v; say it again with smartmeter price", err)
+		e.d.find(areaPrices, true, settingsName, "what energy costs cannot be read: %v; say it again with smartmeter price", err)
 	}
 }
 

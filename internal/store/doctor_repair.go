@@ -156,8 +156,8 @@ func (m *mending) mendPrices(context.Context) error {
 	if !m.d.has(areaPrices) {
 		return nil
 	}
-	m.did("%s was taken away; say again what energy costs with smartmeter price", pricesName)
-	return m.take(pricesName)
+	m.did("%s was taken away; say again what energy costs with smartmeter price", settingsName)
+	return m.take(settingsName)
 }
 
 // mendMisfits puts files in their places.
