@@ -87,7 +87,7 @@ func seedsOf(cuts int) (seeds []uint64) {
 	if first == 0 {
 		first = uint64(rand.Uint32())
 	}
-	for n := range uint64(max(cuts/cutsPerRun, 1)) {
+	for n := range uint64((cuts + cutsPerRun - 1) / cutsPerRun) {
 		seeds = append(seeds, first+n)
 	}
 	return seeds
