@@ -5,7 +5,7 @@ GO  ?= go
 BIN := bin/smartmeter
 
 # What a node's firmware compiles must also work on its processors.
-NODE_CODE := . ./internal/pzem ./internal/wire ./internal/node ./internal/display
+NODE_CODE := . ./internal/pzem ./internal/wire ./internal/node ./internal/display ./internal/board
 
 export CGO_ENABLED ?= 0
 
@@ -58,7 +58,7 @@ race: page
 	scripts/need gcc mosquitto mosquitto_pub python3-paho-mqtt
 	CGO_ENABLED=1 $(GO) test -race -short ./internal/... ./web/...
 
-# The figures of docs/figures.md, in about three minutes.
+# The figures of docs/figures.md, in about five minutes.
 bench: page
 	scripts/need chromium mosquitto
 	$(GO) run ./cmd/figures

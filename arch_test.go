@@ -19,12 +19,14 @@ var rooms = map[string]string{
 	"internal/dialect":         ". internal/wire",
 	"internal/schedule":        ".",
 	"internal/rule":            ".",
+	"internal/alert":           ".",
 	"internal/ledger":          ".",
 	"internal/tariff":          ".",
 	"internal/node":            ". internal/pzem internal/wire",
 	"internal/nodehost":        ". internal/pzem internal/wire internal/node",
 	"internal/display":         "",
-	"internal/hub":             ". internal/wire internal/dialect internal/schedule internal/rule internal/ledger internal/tariff",
+	"internal/board":           ". internal/wire internal/node internal/display",
+	"internal/hub":             ". internal/wire internal/dialect internal/schedule internal/rule internal/alert internal/ledger internal/tariff",
 	"internal/disk":            "",
 	"internal/disk/faultdisk":  "internal/disk",
 	"internal/wal":             "internal/disk",
@@ -34,6 +36,7 @@ var rooms = map[string]string{
 	"internal/store":           ". internal/ledger internal/disk internal/wal internal/chunk internal/archive internal/rollup",
 	"internal/store/storetest": ".",
 	"internal/access":          ".",
+	"internal/ca":              "internal/disk",
 	"internal/mqtt":            "",
 	"internal/bus":             ". internal/mqtt",
 	"internal/notify":          ".",
@@ -52,7 +55,7 @@ var rooms = map[string]string{
 // onMicrocontroller lists the rooms that a node's firmware compiles; what they
 // use, directly or not, must not contain these packages.
 var (
-	onMicrocontroller = []string{".", "internal/pzem", "internal/wire", "internal/node", "internal/display"}
+	onMicrocontroller = []string{".", "internal/pzem", "internal/wire", "internal/node", "internal/display", "internal/board"}
 	tooLargeForThem   = []string{"encoding/json", "fmt", "reflect", "net"}
 )
 

@@ -57,6 +57,8 @@ type Device struct {
 	Channel uint8
 	// Parent is the device that measures this one, too; "" for none.
 	Parent DeviceID
+	// Settings are its node's, see there.
+	Settings Settings `json:",omitzero"`
 }
 
 // LoadKind says what hangs on a relay, and so which defaults are safe.
@@ -93,6 +95,11 @@ type DeviceStatus struct {
 	// Interval is how far apart the last two readings were; 0 if not known yet.
 	Interval Millis
 	Relay    Relay
+	// Protocol is what the node speaks, and Caps what it announced it can do.
+	Protocol uint8
+	Caps     []string
+	// Configured says what became of Settings.
+	Configured Configured
 	// Refused counts what the node sent and nobody could understand, by reason.
 	Refused map[string]uint64
 }
@@ -100,8 +107,12 @@ type DeviceStatus struct {
 // Relay is what is known of a node's relay.
 type Relay struct {
 	State RelayState
-	// Command is the last one asked for, nil if there was none.
+	// Command is what moved it last, or was to; nil if nothing did.
 	Command *Command
+	// Lease is how long the present ON outlives the hub; 0 without a lease. OffAt
+	// is when its node ends it in any case; 0 if it does not.
+	Lease Millis
+	OffAt Instant
 }
 
 // RelayState is a relay's position as its node reports it.

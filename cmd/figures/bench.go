@@ -23,6 +23,8 @@ type scale struct {
 	day    int           // readings of each
 	live   time.Duration // of publishing to watchers
 
+	backlog int // samples that each of the devices has kept during an outage
+
 	rate  int           // messages per second while brokers are compared
 	paced time.Duration // of that
 	burst int           // messages of each connection, as fast as it goes
@@ -51,6 +53,7 @@ func scaleOf(quick bool) scale {
 			meters:      5,
 			day:         500,
 			live:        time.Second,
+			backlog:     300,
 			rate:        1000,
 			paced:       300 * time.Millisecond,
 			burst:       20,
@@ -70,6 +73,7 @@ func scaleOf(quick bool) scale {
 		meters:      100,
 		day:         secondsOfADay / int(sampleInterval.Seconds()),
 		live:        5 * time.Second,
+		backlog:     10_000,
 		rate:        10_000,
 		paced:       3 * time.Second,
 		burst:       150,
@@ -118,7 +122,7 @@ func (b *bench) newDir() (string, error) {
 
 // startHub starts a hub on a data directory.
 func (b *bench) startHub(ctx context.Context, data string) (*process, error) {
-	return launch(ctx, b.program, "hub", "--data", data, "--http", "127.0.0.1:0", "--mqtt", "127.0.0.1:0", "--log-level", "error")
+	return launch(ctx, b.program, "hub", "--open", "--data", data, "--http", "127.0.0.1:0", "--mqtt", "127.0.0.1:0", "--log-level", "error")
 }
 
 // startFreshHub starts a hub without a past.

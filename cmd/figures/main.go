@@ -95,6 +95,7 @@ var measurements = []struct {
 	{"readings from publish to query", measureThroughput},
 	{"an idle hub", measureIdleHub},
 	{"a day of readings", measureDay},
+	{"nodes that return after an outage", measureBacklog},
 	{"what a sample costs the disk", measureWear},
 	{"a year of readings", measureYear},
 	{"one broker beside another", measureBrokers},

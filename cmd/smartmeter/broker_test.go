@@ -29,7 +29,7 @@ func healthy(hub *process) error {
 func TestBrokerIsDown(t *testing.T) {
 	t.Parallel()
 	address := freeAddress(t)
-	hub := startReady(t, "hub", "--data", t.TempDir(), "--http", "127.0.0.1:0", "--broker", "mqtt://"+address)
+	hub := startReady(t, "hub", "--open", "--data", t.TempDir(), "--http", "127.0.0.1:0", "--broker", "mqtt://"+address)
 	if hub.mqtt != "" {
 		t.Errorf("it says mqtt=%s, and has no broker inside", hub.mqtt)
 	}
@@ -54,7 +54,7 @@ func TestHubsShareABroker(t *testing.T) {
 	broker := startMosquitto(t)
 	var hubs []*process
 	for range 3 {
-		hub := startReady(t, "hub", "--data", t.TempDir(), "--http", "127.0.0.1:0", "--broker", "mqtt://"+broker.address)
+		hub := startReady(t, "hub", "--open", "--data", t.TempDir(), "--http", "127.0.0.1:0", "--broker", "mqtt://"+broker.address)
 		eventually(t, "it connects", func() error { return healthy(hub) })
 		hubs = append(hubs, hub)
 	}
@@ -87,7 +87,7 @@ func TestBrokerIsKilledUnderLoad(t *testing.T) {
 	t.Parallel()
 	const kills, bursts = 10, 12
 	broker := startMosquitto(t)
-	hub := startReady(t, "hub", "--data", t.TempDir(), "--http", "127.0.0.1:0", "--broker", "mqtt://"+broker.address)
+	hub := startReady(t, "hub", "--open", "--data", t.TempDir(), "--http", "127.0.0.1:0", "--broker", "mqtt://"+broker.address)
 	nodes := []*numberingNode{{id: "load-1"}, {id: "load-2"}}
 	for kill := range kills {
 		for _, n := range nodes {

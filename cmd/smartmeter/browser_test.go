@@ -72,6 +72,10 @@ func TestBrowser(t *testing.T) {
 	})
 
 	t.Run("every page at every size, dark and light", func(t *testing.T) {
+		settings := `{"zone":"Europe/Berlin","currency":"EUR","prices":[{"from":"2026-01-01","per_kwh":"0.3199"}]}`
+		if status := demo.call("PUT", "/api/v1/settings", settings, new(map[string]any)); status != 200 {
+			t.Fatalf("settings: %d", status)
+		}
 		for _, theme := range []string{"light", "dark"} {
 			for _, size := range []struct {
 				name          string
@@ -80,6 +84,7 @@ func TestBrowser(t *testing.T) {
 				for page, hash := range map[string]string{
 					"home": "#/", "device": "#/device/sim-fridge", "main": "#/device/sim-main",
 					"home-24h": "#/?range=24h", "home-7d": "#/?range=7d", "device-7d": "#/device/sim-fridge?range=7d",
+					"energy-week": "#/device/sim-boiler", "energy-month": "#/device/sim-fridge?energy=month", "energy-main": "#/device/sim-main?energy=day",
 				} {
 					setTheme(t, ctx, theme)
 					do(t, ctx,
@@ -89,6 +94,9 @@ func TestBrowser(t *testing.T) {
 					)
 					_, name, _ := strings.Cut(hash, "range=")
 					waitForRange(t, ctx, cmp.Or(name, "1h"))
+					if strings.HasPrefix(page, "energy") {
+						lookAtEnergy(t, ctx)
+					}
 					if wide := run(t, ctx, chromedp.Evaluate[int64](`document.documentElement.scrollWidth`)); wide > size.width {
 						t.Errorf("%s is %d px wide on a %s of %d px", page, wide, size.name, size.width)
 					}
@@ -114,6 +122,16 @@ func TestBrowser(t *testing.T) {
 	})
 }
 
+// lookAtEnergy waits for the bars of the period in the address, and moves to them.
+func lookAtEnergy(t *testing.T, ctx context.Context) {
+	t.Helper()
+	run(t, ctx, chromedp.Poll[bool](`(() => {
+		const bars = document.querySelector('[data-testid="bars"]');
+		bars?.closest('.energy').scrollIntoView({ block: 'end' });
+		return !!bars?.dataset.shown && Number(document.querySelector('[data-testid="energy-total"]')?.dataset.wh) > 0;
+	})()`, chromedp.WithPollingTimeout(patience)))
+}
+
 // openRange presses a range's button and waits for its chart.
 func openRange(t *testing.T, ctx context.Context, name string) {
 	t.Helper()
@@ -129,7 +147,7 @@ func waitForRange(t *testing.T, ctx context.Context, name string) {
 	t.Helper()
 	said := map[string]string{"1h": "last (hour|.+min)", "24h": "last 24.h", "7d": "last 7.days"}[name]
 	run(t, ctx, chromedp.Poll[bool](fmt.Sprintf(`(() => {
-		const pressed = [...document.querySelectorAll('.ranges [aria-pressed="true"]')].map((button) => button.dataset.testid);
+		const pressed = [...document.querySelectorAll('.chart-head .ranges [aria-pressed="true"]')].map((button) => button.dataset.testid);
 		const words = document.querySelector('.readout-time')?.textContent ?? '';
 		return pressed.join() === 'range-%s' && /^%s$/.test(words)
 			&& (location.hash.split('range=')[1] ?? '1h') === '%s'

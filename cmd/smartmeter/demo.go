@@ -55,7 +55,7 @@ func (c *demoCommand) Run(d *daemon) error {
 	if err != nil {
 		return err
 	}
-	cfg := systemConfig{dataDir: dir, syncEvery: c.Sync, http: doors.http, mqtt: doors.mqtt, clock: clockTrusted, log: d.log}
+	cfg := systemConfig{dataDir: dir, syncEvery: c.Sync, doors: doors, clock: clockTrusted, log: d.log}
 	if c.House.size(c.Devices) == 0 {
 		return c.serve(d, cfg, nil)
 	}
@@ -119,7 +119,7 @@ func (c *demoCommand) live(ctx context.Context, d *daemon, s *system, house *sim
 
 func (c *demoCommand) announce(d *daemon, s *system) {
 	announce(d, s)
-	fmt.Fprintf(d.stdout, "Open http://%s in a browser. Ctrl-C ends the demo.\n", s.cfg.http.Addr())
+	fmt.Fprintf(d.stdout, "Open http://%s in a browser. Ctrl-C ends the demo.\n", s.cfg.doors.http.Addr())
 }
 
 // tellHistory gives the hub the days before, the latest first. A house that
@@ -154,12 +154,11 @@ func (c *demoCommand) dataDir() (dir string, forget func(), err error) {
 
 // openDoors opens the doors, on this machine only: the demo has no login.
 func (c *demoCommand) openDoors() (doors, error) {
-	for flag, addr := range map[string]string{"--http": c.HTTP, "--mqtt": c.MQTT} {
-		if err := checkLoopback(addr); err != nil {
-			return doors{}, fmt.Errorf("%s %s: %w", flag, addr, err)
-		}
+	told := addresses{http: c.HTTP, mqtt: c.MQTT}
+	if err := told.checkLoopback(); err != nil {
+		return doors{}, err
 	}
-	return openDoors(unlessTaken(c.HTTP, demoHTTP), unlessTaken(c.MQTT, demoMQTT))
+	return addresses{http: unlessTaken(c.HTTP, demoHTTP), mqtt: unlessTaken(c.MQTT, demoMQTT)}.open()
 }
 
 // The addresses that the demo prefers; the grammar's defaults.
@@ -182,17 +181,6 @@ func unlessTaken(addr, preferred string) string {
 		l.Close()
 	}
 	return addr
-}
-
-func checkLoopback(addr string) error {
-	host, _, err := net.SplitHostPort(addr)
-	if err != nil {
-		return err
-	}
-	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return errors.New("the demo has no login and stays on this machine: use 127.0.0.1, or run `smartmeter hub`")
-	}
-	return nil
 }
 
 // waitForHouse returns when so many simulated devices are online, or when they

@@ -55,7 +55,7 @@ type doubleTap struct {
 func newDoubleTap(t *testing.T) *doubleTap {
 	t.Helper()
 	tap := &doubleTap{t: t, hub: runSystem(t), node: "ESP32-00c40a24"}
-	broker := tap.hub.cfg.mqtt.Addr().String()
+	broker := tap.hub.cfg.doors.mqtt.Addr().String()
 	tap.spy(broker)
 	log := slog.New(slog.DiscardHandler)
 	var err error
@@ -82,12 +82,12 @@ func newDoubleTap(t *testing.T) *doubleTap {
 // runSystem runs a hub with its own broker until the test ends.
 func runSystem(t *testing.T) *system {
 	t.Helper()
-	doors, err := openDoors("127.0.0.1:0", "127.0.0.1:0")
+	doors, err := addresses{http: "127.0.0.1:0", mqtt: "127.0.0.1:0"}.open()
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(t.Context())
-	s, err := newSystem(ctx, systemConfig{dataDir: t.TempDir(), http: doors.http, mqtt: doors.mqtt, log: slog.New(slog.DiscardHandler)})
+	s, err := newSystem(ctx, systemConfig{dataDir: t.TempDir(), doors: doors, log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,7 +157,7 @@ func (tap *doubleTap) twice() {
 // relay and state of the command.
 func (tap *doubleTap) put(on bool) <-chan string {
 	answer := make(chan string, 1)
-	url := fmt.Sprintf("http://%s/api/v1/devices/%s/relay", tap.hub.cfg.http.Addr(), tap.node)
+	url := fmt.Sprintf("http://%s/api/v1/devices/%s/relay", tap.hub.cfg.doors.http.Addr(), tap.node)
 	go func() {
 		answer <- func() string {
 			req, err := http.NewRequestWithContext(tap.t.Context(), http.MethodPut, url, strings.NewReader(fmt.Sprintf(`{"on":%v,"wait":"30s"}`, on)))

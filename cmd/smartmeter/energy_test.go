@@ -39,7 +39,7 @@ func TestOneNumberEverywhere(t *testing.T) {
 	}
 	t.Logf("-periods=%d -energyseed=%d", *energyPeriods, seed)
 	w := newEnergyWorld(t, rand.New(rand.NewPCG(seed, 0)))
-	t.Run("registers", w.sameRegisters)
+	t.Run("now", w.sameNow)
 	for n := range *energyPeriods {
 		p := w.draw()
 		if wrong := w.disagreement(p); wrong != "" {
@@ -91,13 +91,13 @@ func newEnergyWorld(t *testing.T, chance *rand.Rand) *energyWorld {
 // runEnergyHub runs a hub that knows the household, until the test ends.
 func runEnergyHub(t *testing.T) *system {
 	t.Helper()
-	doors, err := openDoors("127.0.0.1:0", "127.0.0.1:0")
+	doors, err := addresses{http: "127.0.0.1:0", mqtt: "127.0.0.1:0"}.open()
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	s, err := newSystem(ctx, systemConfig{
-		dataDir: t.TempDir(), syncEvery: time.Second, http: doors.http, mqtt: doors.mqtt, clock: clockTrusted,
+		dataDir: t.TempDir(), syncEvery: time.Second, doors: doors, clock: clockTrusted,
 		describe: func(id smartmeter.DeviceID) (smartmeter.Device, bool) { d, ok := energyHousehold[id]; return d, ok },
 		log:      slog.New(slog.DiscardHandler),
 	})
@@ -177,7 +177,7 @@ func (w *energyWorld) remember(id smartmeter.NodeID, readings []smartmeter.Readi
 
 // meet lets the hub hear the nodes: they are its devices from then on.
 func (w *energyWorld) meet() {
-	client := connect(w.t, w.hub.cfg.mqtt.Addr().String(), "the nodes")
+	client := connect(w.t, w.hub.cfg.doors.mqtt.Addr().String(), "the nodes")
 	defer client.Disconnect(100)
 	for id, m := range w.meters {
 		wh := m.register/wattHourInDeciwattMillis + 1
@@ -220,12 +220,12 @@ func (m *energyMeter) glitch() {
 	}
 }
 
-// sameRegisters compares what /metrics, the API and the command line say of the
-// registers.
-func (w *energyWorld) sameRegisters(t *testing.T) {
+// sameNow compares what the API, /metrics and the command line say of now: of the
+// registers, of today and of all that was ever used.
+func (w *energyWorld) sameNow(t *testing.T) {
 	var devices struct {
 		Devices []struct {
-			ID     string
+			ID     smartmeter.DeviceID
 			Name   string
 			Latest struct {
 				Wh int64 `json:"energy_wh"`
@@ -234,19 +234,31 @@ func (w *energyWorld) sameRegisters(t *testing.T) {
 	}
 	w.get("/api/v1/devices", &devices)
 	metrics := string(w.body("/metrics"))
-	table := w.run("devices")
+	table := w.run("devices", "--register")
 	for _, d := range devices.Devices {
-		joules := regexp.MustCompile(`(?m)^smartmeter_energy_joules_total\{device="` + d.ID + `"[^}]*\} (\d+)$`).FindStringSubmatch(metrics)
-		if joules == nil || joules[1] != fmt.Sprint(d.Latest.Wh*3600) {
-			t.Errorf("%s shows %d Wh, /metrics has %v J", d.ID, d.Latest.Wh, joules)
+		today, ever := w.told("device="+string(d.ID)), w.told("from=2000-01-01&device="+string(d.ID))
+		for name, wh := range map[string]int64{"register_joules": d.Latest.Wh, "energy_today_joules": today, "energy_joules_total": ever} {
+			joules := regexp.MustCompile(`(?m)^smartmeter_` + name + `\{device="` + string(d.ID) + `"[^}]*\} (\d+)$`).FindStringSubmatch(metrics)
+			if joules == nil || joules[1] != fmt.Sprint(wh*3600) {
+				t.Errorf("%s: %d Wh by the API, /metrics has %v of %s", d.ID, wh, joules, name)
+			}
 		}
-		if kwh := fmt.Sprintf(" %d.%03d ", d.Latest.Wh/1000, d.Latest.Wh%1000); !strings.Contains(lineOf(table, d.Name), kwh) {
-			t.Errorf("%s shows %d Wh, the command line says %q", d.ID, d.Latest.Wh, lineOf(table, d.Name))
+		columns := strings.Fields(strings.TrimPrefix(lineOf(table, d.Name), d.Name))
+		kwh := func(wh int64) string { return fmt.Sprintf("%d.%03d", wh/1000, wh%1000) }
+		if !slices.Contains(columns, kwh(today)) || !slices.Contains(columns, kwh(d.Latest.Wh)) {
+			t.Errorf("%s shows %d Wh and has used %d today, the command line says %q", d.ID, d.Latest.Wh, today, columns)
 		}
 	}
 	if len(devices.Devices) != len(energyHousehold) {
 		t.Errorf("%d devices, want %d", len(devices.Devices), len(energyHousehold))
 	}
+}
+
+// told is what the API tells of a device from some time until now.
+func (w *energyWorld) told(query string) int64 {
+	var answer energyAnswer
+	w.get("/api/v1/energy?"+query, &answer)
+	return answer.Devices[0].Wh
 }
 
 func lineOf(table, name string) string {
@@ -446,7 +458,7 @@ func (w *energyWorld) energy(p energyPeriod, more ...string) string {
 func (w *energyWorld) run(args ...string) string {
 	w.t.Helper()
 	var out, notices bytes.Buffer
-	args = append(args, "--hub", w.hub.cfg.http.Addr().String())
+	args = append(args, "--hub", w.hub.cfg.doors.http.Addr().String())
 	if status := (Main{Stdout: &out, Stderr: &notices}).Run(w.t.Context(), args); status != 0 {
 		w.t.Fatalf("smartmeter %v: %d, %s", args, status, &notices)
 	}
@@ -462,7 +474,7 @@ func (w *energyWorld) get(path string, out any) {
 
 func (w *energyWorld) body(path string) []byte {
 	w.t.Helper()
-	resp, err := http.Get("http://" + w.hub.cfg.http.Addr().String() + path)
+	resp, err := http.Get("http://" + w.hub.cfg.doors.http.Addr().String() + path)
 	if err != nil {
 		w.t.Fatal(err)
 	}

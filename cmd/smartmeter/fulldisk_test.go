@@ -19,7 +19,7 @@ import (
 func TestDiskFillsUnderLoad(t *testing.T) {
 	t.Parallel()
 	disk := smallDisk(t)
-	args := []string{"--log-level", "error", "hub", "--data", filepath.Join(disk, "data"), "--sync", "100ms", "--http", "127.0.0.1:0", "--mqtt", "127.0.0.1:0"}
+	args := []string{"--log-level", "error", "hub", "--open", "--data", filepath.Join(disk, "data"), "--sync", "100ms", "--http", "127.0.0.1:0", "--mqtt", "127.0.0.1:0"}
 	hub := startReady(t, args...)
 	seed := rand.Uint64()
 	nodes, load := newRecording("recorder", 2, seed), newRecording("load", 2, seed)

@@ -16,7 +16,7 @@ import (
 // also after a restart that finds it all retained.
 func TestHostileInput(t *testing.T) {
 	data := t.TempDir()
-	hub := startReady(t, "hub", "--data", data, "--http", "127.0.0.1:0", "--mqtt", "127.0.0.1:0", "--log-level", "error")
+	hub := startReady(t, "hub", "--open", "--data", data, "--http", "127.0.0.1:0", "--mqtt", "127.0.0.1:0", "--log-level", "error")
 	healthy := newNumbered(t, hub, "healthy")
 	payloads := hostilePayloads()
 	if len(payloads) < 200 {
@@ -60,7 +60,7 @@ func TestHostileInput(t *testing.T) {
 	if err := hub.stop(); err != nil {
 		t.Fatalf("the hub ended badly: %v", err)
 	}
-	hub = startReady(t, "hub", "--data", data, "--http", hub.http, "--mqtt", hub.mqtt, "--log-level", "error")
+	hub = startReady(t, "hub", "--open", "--data", data, "--http", hub.http, "--mqtt", hub.mqtt, "--log-level", "error")
 	checkUnharmed("after a restart")
 	if got, want := hub.refusals("villain"), unreadableAfterRestart(payloads[len(payloads)-1]); got != want || want == 0 {
 		t.Errorf("after a restart: %d refusals of what was retained counted, want %d", got, want)

@@ -4,19 +4,26 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"time"
 
 	sd "github.com/coreos/go-systemd/v22/daemon"
 	"github.com/iot-smart-meter/smartmeter/internal/bus"
+	"github.com/iot-smart-meter/smartmeter/internal/ca"
 )
 
 // hubCommand is `smartmeter hub`.
 type hubCommand struct {
-	Data string `default:"./data" placeholder:"DIR" help:"Where the history is kept: ${default} unless told."`
-	HTTP string `name:"http" default:":8080" placeholder:"ADDR" help:"Address of dashboard and API: ${default} unless told. Port 0 picks a free one."`
-	MQTT string `name:"mqtt" placeholder:"ADDR" help:"Address of the MQTT broker: :1883 unless told. Port 0 picks a free one."`
+	Data  string `default:"./data" placeholder:"DIR" help:"Where the history is kept: ${default} unless told."`
+	HTTP  string `name:"http" placeholder:"ADDR" help:"Address of dashboard and API, not encrypted: :8080 unless told. Port 0 picks a free one."`
+	HTTPS string `name:"https" placeholder:"ADDR" help:"The same encrypted: :8443 unless told."`
+	MQTT  string `name:"mqtt" placeholder:"ADDR" help:"Address of the MQTT broker, not encrypted: 127.0.0.1:1883 unless told. With :1883, accepted nodes that can do no better reach it, and whoever is on the network can listen to them."`
+	MQTTS string `name:"mqtts" placeholder:"ADDR" help:"The same encrypted: :8883 unless told."`
+
+	RequireTLS bool   `name:"require-tls" help:"Open neither of the doors that are not encrypted."`
+	TLSCert    string `name:"tls-cert" type:"existingfile" placeholder:"FILE" help:"Certificate (PEM) for browsers, with its chain, instead of one from the hub's own authority. It is read again when it changes."`
+	TLSKey     string `name:"tls-key" type:"existingfile" placeholder:"FILE" help:"Its key (PEM)."`
+	Open       bool   `help:"Let whoever is on this machine do everything, and nobody else in: no encryption, and no node has to be accepted."`
 
 	Sync time.Duration `default:"10s" placeholder:"TIME" help:"How often readings are made durable: ${default} unless told. A power cut takes what came since; the disk wears less, the longer it is."`
 
@@ -36,16 +43,21 @@ type hubCommand struct {
 
 // Help is shown by --help.
 func (hubCommand) Help() string {
-	return `There are no accounts and no encryption yet: whoever reaches the addresses can
-see every reading and switch every relay. Keep it inside a network you trust, or
-on this machine with --http 127.0.0.1:8080.
+	return `There are no accounts yet: whoever reaches the dashboard can see every reading and
+switch every relay. Keep it inside a network you trust. Nodes have to be accepted
+by a person: see smartmeter nodes.
+
+Encryption needs no preparation. The hub is its own certificate authority; tell
+browsers and programs to trust the certificate that they find at /ca.pem, after
+comparing its fingerprint with the one that smartmeter ca prints here.
 
 With --broker nodes and hub meet at another broker, any that speaks MQTT 3.1.1.
 The hub's user needs to read and write dev/# and smartmeter/probe there. Give
-Mosquitto max_inflight_messages 0: it then passes every reading on at once.
+Mosquitto max_inflight_messages 0: it then passes every reading on at once. Which
+nodes may connect there, that broker decides.
 
-When it serves, it prints one line: ready http=ADDR mqtt=ADDR, and no mqtt with
---broker.`
+When it serves, it prints one line with the doors that are open: ready http=ADDR
+https=ADDR mqtt=ADDR mqtts=ADDR.`
 }
 
 // Validate refuses flags that cannot be obeyed, or contradict each other.
@@ -53,14 +65,41 @@ func (c *hubCommand) Validate() error {
 	switch {
 	case c.Data == "":
 		return errors.New("--data is empty: name the directory for the history, like ./data")
-	case c.Broker != "" && c.MQTT != "":
-		return errors.New("--mqtt is the address of the broker inside, and --broker takes its place: give one of them")
+	case c.Broker != "" && c.MQTT+c.MQTTS != "":
+		return errors.New("--mqtt and --mqtts are addresses of the broker inside, and --broker takes its place: give one or the other")
 	case c.Broker == "" && c.BrokerUsername+c.BrokerPassword+c.BrokerCA != "":
 		return errors.New("--broker-username, --broker-password and --broker-ca are for another broker: name it with --broker")
-	case c.MQTT != "":
-		return cmp.Or(checkSync(c.Sync), checkAddress("--http", c.HTTP), checkAddress("--mqtt", c.MQTT))
+	case c.Open && (c.RequireTLS || c.HTTPS+c.MQTTS+c.TLSCert != ""):
+		return errors.New("--open is without encryption, on this machine only: leave it out, or --https, --mqtts, --tls-cert and --require-tls")
+	case c.RequireTLS && c.HTTP+c.MQTT != "":
+		return errors.New("--require-tls closes the doors that are not encrypted: leave it out, or --http and --mqtt")
+	case (c.TLSCert == "") != (c.TLSKey == ""):
+		return errors.New("--tls-cert and --tls-key belong together: give both")
 	}
-	return cmp.Or(checkSync(c.Sync), checkAddress("--http", c.HTTP))
+	return cmp.Or(checkSync(c.Sync), c.addresses().check(), c.checkOpen())
+}
+
+func (c *hubCommand) checkOpen() error {
+	if !c.Open {
+		return nil
+	}
+	return c.addresses().checkLoopback()
+}
+
+// addresses says which doors are opened, and where.
+func (c *hubCommand) addresses() (a addresses) {
+	if c.Open {
+		a = addresses{http: cmp.Or(c.HTTP, demoHTTP), mqtt: cmp.Or(c.MQTT, demoMQTT)}
+	} else {
+		a = addresses{https: cmp.Or(c.HTTPS, ":8443"), mqtts: cmp.Or(c.MQTTS, ":8883")}
+		if !c.RequireTLS {
+			a.http, a.mqtt = cmp.Or(c.HTTP, ":8080"), cmp.Or(c.MQTT, "127.0.0.1:1883")
+		}
+	}
+	if c.Broker != "" {
+		a.mqtt, a.mqtts = "", ""
+	}
+	return a
 }
 
 // Run serves until the program is asked to stop.
@@ -78,25 +117,29 @@ func (c *hubCommand) Run(d *daemon) error {
 }
 
 // system returns what the hub is to be made of, its doors open.
-func (c *hubCommand) system(d *daemon) (systemConfig, error) {
-	cfg := systemConfig{dataDir: c.Data, syncEvery: c.Sync, hostNames: c.hostNames(), clock: c.Clock, keepRaw: time.Duration(c.KeepRaw), rebuildIndex: c.RebuildIndex, log: d.log}
-	if c.Broker == "" {
-		doors, err := openDoors(c.HTTP, cmp.Or(c.MQTT, ":1883"))
-		cfg.http, cfg.mqtt = doors.http, doors.mqtt
-		return cfg, err
+func (c *hubCommand) system(d *daemon) (cfg systemConfig, err error) {
+	cfg = systemConfig{
+		dataDir: c.Data, syncEvery: c.Sync, hostNames: c.hostNames(), clock: c.Clock,
+		keepRaw: time.Duration(c.KeepRaw), rebuildIndex: c.RebuildIndex, closed: !c.Open, log: d.log,
 	}
-	var err error
-	cfg.external, err = bus.NewExternal(bus.ExternalConfig{
-		URL:      c.Broker,
-		Username: c.BrokerUsername,
-		Password: c.BrokerPassword,
-		CAFile:   c.BrokerCA,
-		Logger:   d.log,
-	})
-	if err != nil {
-		return cfg, err
+	if c.TLSCert != "" {
+		if cfg.ownCert, err = ca.OpenOwn(c.TLSCert, c.TLSKey, d.log); err != nil {
+			return cfg, err
+		}
 	}
-	cfg.http, err = openHTTP(c.HTTP)
+	if c.Broker != "" {
+		cfg.external, err = bus.NewExternal(bus.ExternalConfig{
+			URL:      c.Broker,
+			Username: c.BrokerUsername,
+			Password: c.BrokerPassword,
+			CAFile:   c.BrokerCA,
+			Logger:   d.log,
+		})
+		if err != nil {
+			return cfg, err
+		}
+	}
+	cfg.doors, err = c.addresses().open()
 	return cfg, err
 }
 
@@ -112,32 +155,8 @@ func (c *hubCommand) hostNames() []string {
 // announce says that s serves. Connections are accepted from here on: they
 // wait in the listeners until run takes them.
 func announce(d *daemon, s *system) {
-	fmt.Fprintln(d.stdout, s.ready())
+	fmt.Fprintln(d.stdout, s.cfg.doors.ready())
 	if _, err := sd.SdNotify(false, sd.SdNotifyReady); err != nil {
 		d.log.Warn("cannot tell systemd that the hub is ready", "err", err)
 	}
-}
-
-// doors are where the hub listens.
-type doors struct{ http, mqtt net.Listener }
-
-func openDoors(httpAddr, mqttAddr string) (doors, error) {
-	h, err := openHTTP(httpAddr)
-	if err != nil {
-		return doors{}, err
-	}
-	m, err := net.Listen("tcp", mqttAddr)
-	if err != nil {
-		h.Close()
-		return doors{}, fmt.Errorf("listen for MQTT: %w; choose another address with --mqtt", err)
-	}
-	return doors{h, m}, nil
-}
-
-func openHTTP(addr string) (net.Listener, error) {
-	l, err := net.Listen("tcp", addr)
-	if err != nil {
-		return nil, fmt.Errorf("listen for HTTP: %w; choose another address with --http", err)
-	}
-	return l, nil
 }

@@ -32,7 +32,7 @@ func TestHubIsKilledUnderLoad(t *testing.T) {
 	}
 	t.Logf("-kills=%d -killseed=%d", *kills, seed)
 	chance := rand.New(rand.NewPCG(seed, 0))
-	args := []string{"--log-level", "error", "hub", "--data", t.TempDir(), "--sync", "100ms", "--http", "127.0.0.1:0", "--mqtt", "127.0.0.1:0"}
+	args := []string{"--log-level", "error", "hub", "--open", "--data", t.TempDir(), "--sync", "100ms", "--http", "127.0.0.1:0", "--mqtt", "127.0.0.1:0"}
 	hub := startReady(t, args...)
 	nodes := newRecording("recorder", 4, seed)
 	checkEvery := max(*kills/40, 1) // all that there is is a lot after a thousand kills

@@ -66,7 +66,7 @@ func newMortal(t *testing.T, chance *rand.Rand) *mortal {
 		t: t, chance: chance, heard: make(chan mqtt.Message, 1000), levels: make(chan string, 1000),
 		revs: []uint32{0}, positions: []bool{false},
 	}
-	hub := startReady(t, "--log-level", "error", "hub", "--data", t.TempDir(), "--http", "127.0.0.1:0", "--mqtt", "127.0.0.1:0")
+	hub := startReady(t, "--log-level", "error", "hub", "--open", "--data", t.TempDir(), "--http", "127.0.0.1:0", "--mqtt", "127.0.0.1:0")
 	n.openPipe()
 	n.args = []string{
 		"--log-level", "error", "node", "--serial", newMeterOnPTY(t).device, "--mqtt", "mqtt://" + hub.mqtt, "--id", "mortal",

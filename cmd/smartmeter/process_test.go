@@ -24,8 +24,8 @@ type process struct {
 	t    *testing.T
 	cmd  *exec.Cmd
 	done chan error
-	// http and mqtt are from the ready line; empty for programs without one.
-	http, mqtt string
+	// The doors are from the ready line; empty for programs without one.
+	http, https, mqtt, mqtts string
 }
 
 // start runs the program with args until the test ends.
@@ -55,8 +55,12 @@ func startReady(t *testing.T, args ...string) *process {
 			switch key, addr, _ := strings.Cut(word, "="); key {
 			case "http":
 				p.http = addr
+			case "https":
+				p.https = addr
 			case "mqtt":
 				p.mqtt = addr
+			case "mqtts":
+				p.mqtts = addr
 			}
 		}
 	case err := <-p.done:

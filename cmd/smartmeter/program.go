@@ -26,13 +26,16 @@ type grammar struct {
 	Node nodeCommand `cmd:"" help:"Be a meter node with a PZEM-004T on a serial line."`
 	Sim  simCommand  `cmd:"" help:"Play simulated meter nodes against any broker."`
 
-	Devices cli.Devices `cmd:"" help:"List devices and what they draw."`
-	Watch   cli.Watch   `cmd:"" help:"Follow what happens, line by line."`
-	Switch  cli.Switch  `cmd:"" help:"Switch a relay and wait for its node's word."`
-	Energy  cli.Energy  `cmd:"" help:"Tell what devices used, in kWh that add up."`
-	Correct cli.Correct `cmd:"" help:"Say what people know about energy and registers do not; undo it."`
-	Price   cli.Price   `cmd:"" help:"Say what a kWh costs, from which day on."`
-	Storage cli.Storage `cmd:"" help:"Say what the history takes of the disk, and for how long that goes on."`
+	CA caCommand `cmd:"" name:"ca" help:"Print what this machine's hub is recognised by, before you trust it."`
+
+	Devices cli.Devices  `cmd:"" help:"List devices and what they draw."`
+	Watch   cli.Watch    `cmd:"" help:"Follow what happens, line by line."`
+	Switch  cli.Switch   `cmd:"" help:"Switch a relay and wait for its node's word."`
+	Energy  cli.Energy   `cmd:"" help:"Tell what devices used, in kWh that add up."`
+	Correct cli.Correct  `cmd:"" help:"Say what people know about energy and registers do not; undo it."`
+	Price   cli.Price    `cmd:"" help:"Say what a kWh costs, from which day on."`
+	Zone    cli.SiteZone `cmd:"" help:"Say in which time zone the site is: whose days, weeks and months are told."`
+	Storage cli.Storage  `cmd:"" help:"Say what the history takes of the disk, and for how long that goes on."`
 
 	Config   kong.ConfigFlag  `type:"existingfile" placeholder:"FILE" help:"Read settings from FILE, in lines like SMARTMETER_HTTP=:8080."`
 	LogLevel *slog.Level      `placeholder:"LEVEL" help:"Least important messages to log: debug, info, warn or error; info unless told, for the demo warn."`

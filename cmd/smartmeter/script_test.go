@@ -29,6 +29,7 @@ func TestMain(m *testing.M) {
 //	serve ARG…            starts smartmeter ARG… on free ports, waits until it
 //	                      is ready, and sets $SMARTMETER_HUB and $MQTT to its
 //	                      addresses
+//	serve-encrypted ARG…  the same for a hub that is only reached encrypted
 //	interrupt             presses Ctrl-C for it, after which it must end well
 //	exits STATUS COMMAND… runs a command that must end with that status
 //	until PATTERN COMMAND… repeats a command until its output matches
@@ -38,11 +39,12 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: filepath.Join("testdata", "script"),
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"serve":     positive(serve),
-			"interrupt": positive(interrupt),
-			"exits":     positive(exits),
-			"until":     positive(until),
-			"publish":   positive(publish),
+			"serve":           positive(serve("--http", "--mqtt")),
+			"serve-encrypted": positive(serve("--https", "--mqtts")),
+			"interrupt":       positive(interrupt),
+			"exits":           positive(exits),
+			"until":           positive(until),
+			"publish":         positive(publish),
 		},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("COLUMNS", "80")
@@ -75,23 +77,29 @@ type server struct {
 	out  *bufio.Reader
 }
 
-func serve(ts *testscript.TestScript, args []string) error {
-	s := ts.Value(background{}).(*server)
-	s.cmd = exec.Command(programPath(ts), append(args, "--http=127.0.0.1:0", "--mqtt=127.0.0.1:0")...)
-	s.cmd.Dir, s.cmd.Env = ts.MkAbs("."), s.vars
-	s.cmd.Stderr = ts.Stderr()
-	out, err := s.cmd.StdoutPipe()
-	if err != nil {
-		return err
+// serve returns the command that starts a server with doors on free ports.
+func serve(doors ...string) func(*testscript.TestScript, []string) error {
+	return func(ts *testscript.TestScript, args []string) error {
+		s := ts.Value(background{}).(*server)
+		for _, flag := range doors {
+			args = append(args, flag+"=127.0.0.1:0")
+		}
+		s.cmd = exec.Command(programPath(ts), args...)
+		s.cmd.Dir, s.cmd.Env = ts.MkAbs("."), s.vars
+		s.cmd.Stderr = ts.Stderr()
+		out, err := s.cmd.StdoutPipe()
+		if err != nil {
+			return err
+		}
+		if err := s.cmd.Start(); err != nil {
+			return err
+		}
+		ts.Defer(func() { s.cmd.Process.Kill() }) // for scripts that fail before their interrupt
+		late := time.AfterFunc(enough, func() { s.cmd.Process.Kill() })
+		defer late.Stop()
+		s.out = bufio.NewReader(out)
+		return s.awaitReady(ts)
 	}
-	if err := s.cmd.Start(); err != nil {
-		return err
-	}
-	ts.Defer(func() { s.cmd.Process.Kill() }) // for scripts that fail before their interrupt
-	late := time.AfterFunc(enough, func() { s.cmd.Process.Kill() })
-	defer late.Stop()
-	s.out = bufio.NewReader(out)
-	return s.awaitReady(ts)
 }
 
 // programPath finds the program where testscript has put it.
@@ -105,17 +113,19 @@ func programPath(ts *testscript.TestScript) string {
 	return "smartmeter" // starting it will tell that it is not there
 }
 
-// awaitReady reads the line "ready http=ADDR mqtt=ADDR".
+// awaitReady reads the line "ready http=ADDR mqtt=ADDR", or with https and
+// mqtts.
 func (s *server) awaitReady(ts *testscript.TestScript) error {
 	line, err := s.out.ReadString('\n')
 	if err != nil {
 		return fmt.Errorf("it ended before it was ready: %w", errors.Join(err, s.cmd.Wait()))
 	}
-	var http, mqtt string
-	if _, err := fmt.Sscanf(line, "ready http=%s mqtt=%s\n", &http, &mqtt); err != nil {
+	var scheme, http, kind, mqtt string
+	words := strings.NewReplacer("=", " ").Replace(line)
+	if _, err := fmt.Sscanf(words, "ready %s %s %s %s\n", &scheme, &http, &kind, &mqtt); err != nil {
 		return fmt.Errorf("its first line is %q: %w", line, err)
 	}
-	ts.Setenv("SMARTMETER_HUB", "http://"+http)
+	ts.Setenv("SMARTMETER_HUB", scheme+"://"+http)
 	ts.Setenv("MQTT", mqtt)
 	return nil
 }

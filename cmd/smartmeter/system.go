@@ -6,12 +6,13 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/iot-smart-meter/smartmeter"
 	"github.com/iot-smart-meter/smartmeter/internal/api"
 	"github.com/iot-smart-meter/smartmeter/internal/bus"
+	"github.com/iot-smart-meter/smartmeter/internal/ca"
+	"github.com/iot-smart-meter/smartmeter/internal/disk"
 	"github.com/iot-smart-meter/smartmeter/internal/hub"
 	"github.com/iot-smart-meter/smartmeter/internal/mqtt"
 	"github.com/iot-smart-meter/smartmeter/internal/store"
@@ -25,10 +26,14 @@ type systemConfig struct {
 	syncEvery time.Duration // see store.Config
 	// rebuildIndex has the database made again, see store.Config.
 	rebuildIndex bool
-	http         net.Listener
-	// mqtt is where the embedded broker listens, external the broker that takes
-	// its place: one of them is nil.
-	mqtt     net.Listener
+	// doors are where the hub listens.
+	doors doors
+	// closed has the encrypted doors served, and asks nodes at the broker inside
+	// who they are.
+	closed bool
+	// ownCert is shown to browsers instead of the hub's own; nil for none.
+	ownCert *ca.Own
+	// external is a broker that takes the place of the one inside; nil for none.
 	external *bus.External
 	// hostNames are names under which the hub may be reached, see api.Config.
 	hostNames []string
@@ -48,6 +53,10 @@ type system struct {
 	bus    runningBus
 	server *http.Server
 	cfg    systemConfig
+
+	// Of a hub that is closed:
+	files     *disk.Dir
+	authority *ca.Authority
 }
 
 // runningBus carries messages until ctx ends.
@@ -69,6 +78,9 @@ func newSystem(ctx context.Context, cfg systemConfig) (_ *system, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := s.encrypt(); err != nil {
+		return nil, err
+	}
 	s.bus = s.chooseBus(ctx)
 	clock, err := s.clock(ctx)
 	if err != nil {
@@ -85,13 +97,20 @@ func newSystem(ctx context.Context, cfg systemConfig) (_ *system, err error) {
 	if err != nil {
 		return nil, err
 	}
-	s.server = api.Server(api.New(api.Config{
+	served := api.Config{
 		Hub:     s.hub,
 		Page:    page,
 		Hosts:   cfg.hostNames,
 		Version: version,
 		Logger:  cfg.log,
-	}), cfg.log)
+	}
+	if cfg.closed {
+		served.Authority = s.authority.PEM()
+	}
+	s.server = api.Server(api.New(served), cfg.log)
+	if cfg.closed {
+		s.server.TLSConfig = s.browserTLS()
+	}
 	return s, nil
 }
 
@@ -101,7 +120,7 @@ func (s *system) chooseBus(ctx context.Context) runningBus {
 		return s.cfg.external
 	}
 	broker := mqtt.New(mqtt.Config{Logger: s.cfg.log})
-	b := &embeddedBus{Embedded: bus.NewEmbedded(broker), broker: broker, door: s.cfg.mqtt, memory: s.store}
+	b := &embeddedBus{Embedded: bus.NewEmbedded(broker), broker: broker, doors: []net.Listener{s.cfg.doors.mqtt, s.cfg.doors.mqtts}, memory: s.store}
 	if err := b.Restore(ctx, s.store); err != nil {
 		s.cfg.log.Error("the broker does not keep all that it kept before", "err", err)
 	}
@@ -144,12 +163,8 @@ func (s *system) run(ctx context.Context) error {
 	s.server.BaseContext = func(net.Listener) context.Context { return ctx }
 	parts.Go(func() error { return s.hub.Run(ctx) })
 	parts.Go(func() error { return s.bus.Run(carrying) })
-	parts.Go(func() error {
-		if err := s.server.Serve(s.cfg.http); !errors.Is(err, http.ErrServerClosed) {
-			return err
-		}
-		return nil
-	})
+	parts.Go(s.servePlain)
+	parts.Go(s.serveEncrypted)
 	parts.Go(func() error {
 		<-ctx.Done()
 		s.stopServing()
@@ -173,51 +188,8 @@ func (s *system) close() error {
 	if s.store != nil {
 		errs = append(errs, s.store.Close())
 	}
-	for _, l := range []net.Listener{s.cfg.http, s.cfg.mqtt} {
-		if l == nil {
-			continue
-		}
-		if err := l.Close(); !errors.Is(err, net.ErrClosed) {
-			errs = append(errs, err)
-		}
+	if s.files != nil {
+		errs = append(errs, s.files.Close())
 	}
-	return errors.Join(errs...)
-}
-
-// embeddedBus is the bus with the broker that it goes through, and where that
-// remembers what it retains.
-type embeddedBus struct {
-	*bus.Embedded
-	broker *mqtt.Broker
-	door   net.Listener
-	memory *store.Store
-}
-
-// Run serves MQTT clients until ctx ends.
-func (b *embeddedBus) Run(ctx context.Context) error {
-	parts, ctx := errgroup.WithContext(ctx)
-	parts.Go(func() error { return b.broker.Serve(b.door) })
-	parts.Go(func() error { return b.Keep(ctx, b.memory, changesOnEveryBeat) })
-	parts.Go(func() error {
-		<-ctx.Done()
-		return b.broker.Close()
-	})
-	return parts.Wait()
-}
-
-// changesOnEveryBeat are the topics whose retained messages are not kept over a
-// restart, to spare the disk: the registers, and what the fielded sketch retains
-// by accident.
-func changesOnEveryBeat(topic string) bool {
-	return strings.HasSuffix(topic, "/heartbeat") || strings.Contains(topic, "/pzem/")
-}
-
-// ready is the line that says that the hub serves, for people, scripts and
-// systemd.
-func (s *system) ready() string {
-	line := "ready http=" + s.cfg.http.Addr().String()
-	if s.cfg.mqtt != nil {
-		line += " mqtt=" + s.cfg.mqtt.Addr().String()
-	}
-	return line
+	return errors.Join(append(errs, s.cfg.doors.close())...)
 }

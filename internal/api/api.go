@@ -35,6 +35,9 @@ type Config struct {
 	// localhost and names below .local. A request for another name is refused:
 	// some stranger's page made its own name point here (DNS rebinding).
 	Hosts []string
+	// Authority is the certificate (PEM) that vouches for the hub's encryption,
+	// served at /ca.pem; nil for a hub without.
+	Authority []byte
 	// More returns numbers of other parts for /metrics, by metric name; nil for
 	// none.
 	More func() map[string]float64
@@ -63,6 +66,9 @@ func New(cfg Config) http.Handler {
 	}
 	a.register(humago.New(mux, humaConfig(cfg.Version)))
 	mux.HandleFunc("GET /metrics", a.serveMetrics)
+	if cfg.Authority != nil {
+		mux.HandleFunc("GET /ca.pem", serveAuthority(cfg.Authority))
+	}
 	mux.Handle("/api/", unknownRoute(mux))
 	mux.Handle("/", cfg.Page)
 	return onlyKnown(cfg.Hosts, protect(mux))

@@ -461,25 +461,14 @@ func TestRefusedAndMetrics(t *testing.T) {
 		t.Errorf("refused (-want +got):\n%s", d)
 	}
 
-	scrape := func() string {
-		resp, err := l.Client().Get(l.URL + "/metrics")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer resp.Body.Close()
-		text, err := io.ReadAll(resp.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return string(text)
-	}
 	labels := `{device="kettle",name="kettle",room=""}`
-	text := scrape()
+	text := l.scrape()
 	for _, line := range []string{
 		"smartmeter_power_watts" + labels + " 24.4",
 		"smartmeter_voltage_volts" + labels + " 230.1",
 		"smartmeter_current_amperes" + labels + " 0.108",
-		"smartmeter_energy_joules_total" + labels + " 136800",
+		"smartmeter_register_joules" + labels + " 136800",
+		`smartmeter_energy_joules_total{device="kettle",name="kettle",room="",corrections="0"} 0`, // one reading is no use yet
 		"smartmeter_relay_on" + labels + " 0",
 		"smartmeter_online" + labels + " 1",
 		`smartmeter_refused_total{node="kettle",reason="not_utf8"} 2`,
@@ -491,13 +480,28 @@ func TestRefusedAndMetrics(t *testing.T) {
 	if status, _ := l.call("PATCH", "/api/v1/devices/kettle", `{"room":"a\"b\\c\u00a0ü"}`); status != 200 {
 		t.Fatal(status)
 	}
-	if want := `room="a\"b\\c` + "\u00a0ü\""; !strings.Contains(scrape(), want) {
-		t.Errorf("no %s in\n%s", want, scrape())
+	if want := `room="a\"b\\c` + "\u00a0ü\""; !strings.Contains(l.scrape(), want) {
+		t.Errorf("no %s in\n%s", want, l.scrape())
 	}
 	l.says("kettle/status", "Offline")
-	if strings.Contains(scrape(), "power_watts") {
+	if strings.Contains(l.scrape(), "power_watts") {
 		t.Error("the power of an offline device looks fresh")
 	}
+}
+
+// scrape returns what Prometheus gets.
+func (l *lab) scrape() string {
+	l.t.Helper()
+	resp, err := l.Client().Get(l.URL + "/metrics")
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return string(text)
 }
 
 // sse is one server-sent event.

@@ -34,7 +34,7 @@ func (a *api) listFindings(ctx context.Context, in *findingsRequest) (*body[find
 	if in.From == "" {
 		in.From = "2000-01-01"
 	}
-	q, err := in.query(time.Now())
+	q, err := a.energyQuery(ctx, &in.EnergyRange)
 	if err != nil {
 		return nil, a.fail(err)
 	}

@@ -16,30 +16,39 @@ type EnergyRange struct {
 	From string `query:"from" doc:"first instant, included, taken down to a quarter hour: RFC 3339, or a date of the zone; the beginning of today if absent" example:"2026-11-01"`
 	To   string `query:"to" doc:"last instant, excluded, as from; the end of this quarter hour if absent" example:"2026-12-01"`
 	Step string `query:"step" enum:"15m,1h,1d,1w,1mo,whole" default:"whole" doc:"width of the buckets, by the zone's clock and calendar; weeks begin on Monday; whole: one for all"`
-	Zone string `query:"tz" maxLength:"64" doc:"IANA time zone; the hub's own if absent" example:"Europe/Berlin"`
+	Zone string `query:"tz" maxLength:"64" doc:"IANA time zone; the site's if absent, see /api/v1/settings" example:"Europe/Berlin"`
 }
 
 const quarter = 15 * time.Minute
 
-// query reads the range; now is when it is asked.
-func (in *EnergyRange) query(now time.Time) (hub.EnergyQuery, error) {
-	q := hub.EnergyQuery{Step: hub.EnergySteps[in.Step], Zone: time.Local}
-	var err error
-	if in.Zone != "" {
-		if q.Zone, err = time.LoadLocation(in.Zone); err != nil || in.Zone == "Local" {
-			return q, smartmeter.NewError(smartmeter.Invalid, "query.tz", "is no time zone; name one as the IANA does, like Europe/Berlin")
-		}
+// energyQuery reads the range of a question that is asked now.
+func (a *api) energyQuery(ctx context.Context, in *EnergyRange) (hub.EnergyQuery, error) {
+	zone, err := a.zone(ctx, in.Zone)
+	if err != nil {
+		return hub.EnergyQuery{}, err
 	}
-	year, month, day := now.In(q.Zone).Date()
-	from, to := time.Date(year, month, day, 0, 0, 0, 0, q.Zone), now.Truncate(quarter).Add(quarter)
-	if from, err = instant("query.from", in.From, q.Zone, from); err != nil {
-		return q, err
+	now := time.Now()
+	year, month, day := now.In(zone).Date()
+	from, to := time.Date(year, month, day, 0, 0, 0, 0, zone), now.Truncate(quarter).Add(quarter)
+	if from, err = instant("query.from", in.From, zone, from); err != nil {
+		return hub.EnergyQuery{}, err
 	}
-	if to, err = instant("query.to", in.To, q.Zone, to); err != nil {
-		return q, err
+	if to, err = instant("query.to", in.To, zone, to); err != nil {
+		return hub.EnergyQuery{}, err
 	}
-	q.From, q.To = smartmeter.InstantOf(from), smartmeter.InstantOf(to)
-	return q, nil
+	return hub.EnergyQuery{From: smartmeter.InstantOf(from), To: smartmeter.InstantOf(to), Step: hub.EnergySteps[in.Step], Zone: zone}, nil
+}
+
+// zone returns the zone of a name, the site's of none.
+func (a *api) zone(ctx context.Context, name string) (*time.Location, error) {
+	if name == "" {
+		return a.hub.Zone(ctx)
+	}
+	zone, err := hub.ParseZone(name)
+	if err != nil {
+		return nil, smartmeter.NewError(smartmeter.Invalid, "query.tz", err.Error())
+	}
+	return zone, nil
 }
 
 // instant reads a time or a date; absent is what nothing means.
@@ -66,7 +75,7 @@ type energyAnswer struct {
 	From time.Time `json:"from"`
 	To   time.Time `json:"to"`
 	Step string    `json:"step"`
-	Zone string    `json:"tz" doc:"Local is the hub's own"`
+	Zone string    `json:"tz" doc:"Local is that of the hub's machine"`
 	// Currency and all costs are absent while nobody has said what energy costs.
 	Currency string         `json:"currency,omitempty" doc:"of all costs, by ISO 4217; absent while there are no prices"`
 	Devices  []deviceEnergy `json:"devices"`
@@ -115,7 +124,7 @@ type unmetered struct {
 }
 
 func (a *api) energy(ctx context.Context, in *energyRequest) (*body[energyAnswer], error) {
-	q, err := in.query(time.Now())
+	q, err := a.energyQuery(ctx, &in.EnergyRange)
 	if err != nil {
 		return nil, a.fail(err)
 	}
@@ -140,7 +149,7 @@ type oneEnergy struct {
 }
 
 func (a *api) deviceEnergy(ctx context.Context, in *deviceEnergyRequest) (*body[oneEnergy], error) {
-	q, err := in.query(time.Now())
+	q, err := a.energyQuery(ctx, &in.EnergyRange)
 	if err != nil {
 		return nil, a.fail(err)
 	}
@@ -232,8 +241,8 @@ func (a *api) registerEnergy(h huma.API, get func(path, id, summary string) huma
 	huma.Register(h, get("/api/v1/energy", "get-energy", "What devices, rooms and the house used"), a.energy)
 	huma.Register(h, get("/api/v1/devices/{id}/energy", "get-device-energy", "What one device used"), a.deviceEnergy)
 	huma.Register(h, get("/api/v1/devices/{id}/energy/findings", "list-findings", "What was found about a device's counters"), a.listFindings)
-	huma.Register(h, get("/api/v1/settings", "get-settings", "What energy costs"), a.getSettings)
-	huma.Register(h, change(http.MethodPut, "/api/v1/settings", "put-settings", "Say what energy costs, from which dates on"), a.putSettings)
+	huma.Register(h, get("/api/v1/settings", "get-settings", "In which time zone the site is, and what energy costs"), a.getSettings)
+	huma.Register(h, change(http.MethodPut, "/api/v1/settings", "put-settings", "Say in which time zone the site is, and what energy costs from which dates on"), a.putSettings)
 	huma.Register(h, get("/api/v1/corrections", "list-corrections", "The journal of what people decided about energy"), a.listCorrections)
 	huma.Register(h, change(http.MethodPost, "/api/v1/corrections", "add-correction", "Accept, discard or set energy, tell of a reset or another meter, or undo that"), a.addCorrection)
 	huma.Register(h, change(http.MethodDelete, "/api/v1/corrections/{id}", "undo-correction", "Take a correction back; it stays in the journal"), a.undoCorrection)

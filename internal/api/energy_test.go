@@ -137,7 +137,7 @@ func TestEnergyHasACost(t *testing.T) {
 	if status, got := l.call("PUT", "/api/v1/settings", prices); status != 200 {
 		t.Fatal(status, got)
 	}
-	want := map[string]any{"currency": "EUR", "prices": []any{map[string]any{"from": "2025-01-01", "per_kwh": "0.50"}}}
+	want := map[string]any{"zone": "", "currency": "EUR", "prices": []any{map[string]any{"from": "2025-01-01", "per_kwh": "0.50"}}}
 	if _, got := l.call("GET", "/api/v1/settings", ""); cmp.Diff(want, got) != "" {
 		t.Errorf("settings (-want +got):\n%s", cmp.Diff(want, got))
 	}
@@ -181,13 +181,90 @@ func TestSettingsNameWhatIsWrong(t *testing.T) {
 		`{"currency":"","prices":[{"from":"2025-01-01","per_kwh":"1"}]}`:                                                            "body.currency",
 		`{"currency":"EUR","prices":[{"from":"2025-01-01","per_kwh":0.32}]}`:                                                        "body.prices[0].per_kwh",
 		`{"currency":"EUR","prices":[` + strings.Repeat(`{"from":"2025-01-01","per_kwh":"1"},`, 200) + `{"from":"","per_kwh":""}]}`: "body.prices",
+		`{"zone":"Mars/Base","currency":"EUR","prices":[{"from":"2025-01-01","per_kwh":"1"}]}`:                                      "body.zone",
+		`{"zone":"Local"}`:  "body.zone",
+		`{"zone":7}`:        "body.zone",
+		`{"city":"Berlin"}`: "body.city",
 	} {
 		status, got := l.call("PUT", "/api/v1/settings", body)
 		if status != 422 || dig(got, "errors", 0, "location") != field {
 			t.Errorf("%.80s: %d %v, want %s", body, status, got, field)
 		}
 	}
-	if _, got := l.call("GET", "/api/v1/settings", ""); cmp.Diff(map[string]any{"currency": "", "prices": []any{}}, got) != "" {
+	if _, got := l.call("GET", "/api/v1/settings", ""); cmp.Diff(map[string]any{"zone": "", "currency": "", "prices": []any{}}, got) != "" {
 		t.Errorf("something of that was kept: %v", got)
 	}
+}
+
+// Days are those of the site's zone unless a question names another.
+func TestEnergyIsByTheClockOfTheSite(t *testing.T) {
+	l := newLab(t)
+	l.draws()
+	for _, zone := range []string{"Asia/Kathmandu", "America/New_York", "Europe/Berlin"} {
+		if status, got := l.call("PUT", "/api/v1/settings", `{"zone":"`+zone+`"}`); status != 200 || dig(got, "zone") != zone {
+			t.Fatalf("PUT zone %s: %d %v", zone, status, got)
+		}
+		_, own := l.call("GET", "/api/v1/energy?from=2026-03-29&to=2026-03-30&step=1d", "")
+		_, named := l.call("GET", "/api/v1/energy?from=2026-03-29&to=2026-03-30&step=1d&tz="+zone, "")
+		if diff := cmp.Diff(named, own); diff != "" || dig(own, "tz") != zone {
+			t.Errorf("in %s (-named +unnamed):\n%s", zone, diff)
+		}
+		if _, today := l.call("GET", "/api/v1/energy", ""); dig(today, "tz") != zone || !strings.Contains(fmt.Sprint(dig(today, "from")), "T00:00:00") {
+			t.Errorf("today in %s begins at %v", zone, dig(today, "from"))
+		}
+	}
+	if status, got := l.call("PUT", "/api/v1/settings", `{"currency":"EUR"}`); status != 200 || dig(got, "zone") != "Europe/Berlin" {
+		t.Errorf("a currency alone: %d %v; want the zone as it was", status, got)
+	}
+}
+
+// What Prometheus counts is what the ledger does: a jump of the register is no
+// use, and a correction begins a series of its own.
+func TestMetricsCountWhatTheLedgerDoes(t *testing.T) {
+	l := newLab(t)
+	l.draws()
+	l.noon()
+	_, found := l.call("GET", "/api/v1/devices/kettle/energy/findings", "")
+	counted := func(corrections int, wh float64) {
+		t.Helper()
+		labels := `device="kettle",name="kettle",room=""`
+		today := l.today()
+		for _, line := range []string{
+			fmt.Sprintf(`smartmeter_energy_joules_total{%s,corrections="%d"} %.0f`, labels, corrections, wh*3600),
+			fmt.Sprintf(`smartmeter_energy_today_joules{%s} %.0f`, labels, today*3600),
+			fmt.Sprintf(`smartmeter_house_energy_today_joules %.0f`, today*3600),
+			fmt.Sprintf(`smartmeter_register_joules{%s} %.0f`, labels, float64(1000+7200/3+90_000)*3600),
+		} {
+			if text := l.scrape(); !strings.Contains(text, line+"\n") {
+				t.Errorf("no line %q in\n%s", line, text)
+			}
+		}
+	}
+	before := l.wh("")
+	counted(0, before)
+	decision := fmt.Sprintf(`{"kind":"accept","device":"kettle","from":%q,"by":"Ada","why":"the kiln"}`, dig(found, "findings", 1, "at"))
+	if status, got := l.call("POST", "/api/v1/corrections", decision); status != 200 {
+		t.Fatal(status, got)
+	}
+	if l.wh("") < before+90_000 {
+		t.Errorf("accepted: %v Wh", l.wh(""))
+	}
+	counted(1, l.wh(""))
+}
+
+// noon moves the site to where it is about noon, so that the last hours are of
+// today.
+func (l *lab) noon() {
+	l.t.Helper()
+	zone := fmt.Sprintf("Etc/GMT%+d", time.Now().UTC().Hour()-12) // + is west there
+	if status, got := l.call("PUT", "/api/v1/settings", `{"zone":"`+zone+`"}`); status != 200 {
+		l.t.Fatal(status, got)
+	}
+}
+
+// today is what the kettle has used since midnight.
+func (l *lab) today() float64 {
+	l.t.Helper()
+	_, got := l.call("GET", "/api/v1/energy", "")
+	return dig(got, "devices", 0, "wh").(float64)
 }

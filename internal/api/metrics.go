@@ -1,24 +1,29 @@
 package api
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/VictoriaMetrics/metrics"
 	"github.com/iot-smart-meter/smartmeter"
 )
 
-// joulesPerWattHour turns registers into Prometheus' base unit.
+// joulesPerWattHour turns energy into Prometheus' base unit.
 const joulesPerWattHour = 3600
 
 // serveMetrics writes what a Prometheus server scrapes: text format 0.0.4, base
 // units, a label for the device.
-func (a *api) serveMetrics(w http.ResponseWriter, _ *http.Request) {
+func (a *api) serveMetrics(w http.ResponseWriter, r *http.Request) {
 	set := metrics.NewSet()
 	gauge := func(name string, value float64) { set.NewGauge(name, nil).Set(value) }
 	for _, d := range a.hub.Devices() {
 		measureDevice(gauge, d)
+	}
+	if err := a.measureEnergy(r.Context(), gauge); err != nil && r.Context().Err() == nil {
+		a.log.Error("/metrics goes without energy", "err", err)
 	}
 	for node, reasons := range a.hub.Refused() {
 		for reason, n := range reasons {
@@ -35,9 +40,7 @@ func (a *api) serveMetrics(w http.ResponseWriter, _ *http.Request) {
 // measureDevice writes a device's numbers. What is not known now is left out:
 // an old value would look fresh to whoever scrapes it.
 func measureDevice(gauge func(name string, value float64), d smartmeter.DeviceStatus) {
-	of := func(name string) string {
-		return fmt.Sprintf(`smartmeter_%s{device="%s",name="%s",room="%s"}`, name, d.ID, label(d.Name), label(d.Room))
-	}
+	of := func(name string) string { return metricOf(d.Device, name, "") }
 	gauge(of("online"), truth(d.Online))
 	if state := d.Relay.State; state == smartmeter.RelayOn || state == smartmeter.RelayOff {
 		gauge(of("relay_on"), truth(state == smartmeter.RelayOn))
@@ -51,9 +54,57 @@ func measureDevice(gauge func(name string, value float64), d smartmeter.DeviceSt
 		}
 	}
 	if d.Latest.Has.Has(smartmeter.Energy) {
-		gauge(of("energy_joules_total"), float64(d.Latest.Energy)*joulesPerWattHour)
+		gauge(of("register_joules"), float64(d.Latest.Energy)*joulesPerWattHour)
 	}
 }
+
+// metricOf names a metric of a device; more are labels beyond the usual ones.
+func metricOf(d smartmeter.Device, name, more string) string {
+	return fmt.Sprintf(`smartmeter_%s{device="%s",name="%s",room="%s"%s}`, name, d.ID, label(d.Name), label(d.Room), more)
+}
+
+// measureEnergy writes what devices and the house used, by the same answer that
+// everybody gets. It stands while a device is silent, and so it is told of all.
+//
+// A correction can take energy away, which whoever scrapes a counter would take
+// for one that began again at 0. So it begins a series of its own.
+func (a *api) measureEnergy(ctx context.Context, gauge func(name string, value float64)) error {
+	q, err := a.energyQuery(ctx, &EnergyRange{Step: "whole"})
+	if err != nil {
+		return err
+	}
+	today, err := a.hub.Energy(ctx, q)
+	if err != nil {
+		return err
+	}
+	q.From = smartmeter.InstantOf(firstEver)
+	ever, err := a.hub.Energy(ctx, q)
+	if err != nil {
+		return err
+	}
+	journal, err := a.hub.Corrections(ctx)
+	if err != nil {
+		return err
+	}
+	for _, d := range ever.Devices {
+		name := metricOf(d.Device, "energy_joules_total", fmt.Sprintf(`,corrections="%d"`, len(journal)))
+		gauge(name, joules(d.Buckets[0])) // a counter is at 0 before it counts
+	}
+	for _, d := range today.Devices {
+		if b := d.Buckets[0]; b.Quality != 0 {
+			gauge(metricOf(d.Device, "energy_today_joules", ""), joules(b))
+		}
+	}
+	if b := today.House[0]; b.Quality != 0 {
+		gauge("smartmeter_house_energy_today_joules", joules(b))
+	}
+	return nil
+}
+
+func joules(b smartmeter.EnergyBucket) float64 { return float64(b.Energy) * joulesPerWattHour }
+
+// firstEver is before any reading.
+var firstEver = time.Date(2000, time.January, 1, 0, 0, 0, 0, time.UTC)
 
 // label escapes what a label may hold. Go's quoting would write other
 // characters as \u…, which the text format does not know.

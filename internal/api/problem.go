@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -32,6 +33,9 @@ type problem struct {
 // is logged and not shown.
 func (a *api) fail(err error) *problem {
 	known, ok := errors.AsType[*smartmeter.Error](err)
+	if errors.Is(err, context.Canceled) {
+		return newProblem(http.StatusServiceUnavailable, "the request was given up") // by who asked: nobody reads this
+	}
 	if !ok {
 		a.log.Error("a request failed", "err", err)
 		return newProblem(http.StatusInternalServerError, "this is a mistake of the hub; its log says more")

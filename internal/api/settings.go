@@ -8,10 +8,11 @@ import (
 	"github.com/iot-smart-meter/smartmeter/internal/hub"
 )
 
-// Settings are what people said about the site. It is exported as DevicePath is.
-type Settings struct {
-	Currency string  `json:"currency" maxLength:"3" doc:"by ISO 4217; empty while there are no prices" example:"EUR"`
-	Prices   []price `json:"prices" maxItems:"200" nullable:"false" doc:"in the order of from; before the first one energy has no cost"`
+// settings are what people said about the site.
+type settings struct {
+	Zone     string  `json:"zone" doc:"IANA time zone of days, weeks and months and of the dates of prices; empty: that of the hub's machine" example:"Europe/Berlin"`
+	Currency string  `json:"currency" doc:"by ISO 4217; empty while there are no prices" example:"EUR"`
+	Prices   []price `json:"prices" nullable:"false" doc:"in the order of from; before the first one energy has no cost"`
 }
 
 type price struct {
@@ -19,35 +20,44 @@ type price struct {
 	PerKWh string `json:"per_kwh" maxLength:"20" doc:"what a kWh costs: a decimal with at most six digits after the point" example:"0.3199"`
 }
 
-func (a *api) getSettings(ctx context.Context, _ *struct{}) (*body[Settings], error) {
-	list, err := a.hub.Prices(ctx)
+func (a *api) getSettings(ctx context.Context, _ *struct{}) (*body[settings], error) {
+	kept, err := a.hub.Settings(ctx)
 	if err != nil {
 		return nil, a.fail(err)
 	}
-	return &body[Settings]{showSettings(list)}, nil
+	return &body[settings]{showSettings(kept)}, nil
 }
 
-func showSettings(list hub.PriceList) Settings {
-	s := Settings{Currency: list.Currency, Prices: []price{}}
-	for _, p := range list.Prices {
+func showSettings(kept hub.Settings) settings {
+	s := settings{Zone: kept.Zone, Currency: kept.Currency, Prices: []price{}}
+	for _, p := range kept.Prices {
 		s.Prices = append(s.Prices, price(p))
 	}
 	return s
 }
 
-type settingsRequest struct{ Body Settings }
-
-func (a *api) putSettings(ctx context.Context, in *settingsRequest) (*body[Settings], error) {
-	list := hub.PriceList{Currency: in.Body.Currency}
-	for _, p := range in.Body.Prices {
-		list.Prices = append(list.Prices, hub.PriceFrom(p))
+type settingsRequest struct {
+	Body struct {
+		Zone     *string `json:"zone,omitempty" maxLength:"64" doc:"as told by GET; absent: as it is" example:"Europe/Berlin"`
+		Currency *string `json:"currency,omitempty" maxLength:"3" doc:"as told by GET; absent: as it is" example:"EUR"`
+		Prices   []price `json:"prices,omitempty" maxItems:"200" nullable:"false" doc:"all of them; absent: as they are"`
 	}
-	err := a.hub.SetPrices(ctx, list)
+}
+
+func (a *api) putSettings(ctx context.Context, in *settingsRequest) (*body[settings], error) {
+	change := hub.SettingsChange{Zone: in.Body.Zone, Currency: in.Body.Currency}
+	if in.Body.Prices != nil {
+		change.Prices = make([]hub.PriceFrom, 0, len(in.Body.Prices))
+	}
+	for _, p := range in.Body.Prices {
+		change.Prices = append(change.Prices, hub.PriceFrom(p))
+	}
+	kept, err := a.hub.ChangeSettings(ctx, change)
 	if known, ok := errors.AsType[*smartmeter.Error](err); ok && known.Field != "" {
 		err = &smartmeter.Error{Code: known.Code, Field: "body." + known.Field, Message: known.Message, Err: known.Err}
 	}
 	if err != nil {
 		return nil, a.fail(err)
 	}
-	return &body[Settings]{showSettings(list)}, nil
+	return &body[settings]{showSettings(kept)}, nil
 }

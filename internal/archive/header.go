@@ -72,27 +72,33 @@ func parseHeader(b []byte, site [16]byte, m Month, number uint32) (header, heade
 	}
 	blank := true
 	for c := range 2 {
-		s := b[c*copyBytes : c*copyBytes+usedBytes]
-		blank = blank && !anySet(s)
-		sum := binary.LittleEndian.Uint32(s[usedBytes-4:])
-		if !bytes.HasPrefix(s, []byte(magic)) || crc32.Checksum(s[:usedBytes-4], castagnoli()) != sum {
-			continue
+		s := b[c*copyBytes:]
+		blank = blank && !anySet(s[:usedBytes])
+		if h, v, ok := parseCopy(s); ok {
+			return h, h.judge(v, site, m, number)
 		}
-		h := header{
-			site:     [16]byte(s[8:24]),
-			id:       binary.LittleEndian.Uint64(s[24:]),
-			month:    Month(binary.LittleEndian.Uint32(s[32:])),
-			number:   binary.LittleEndian.Uint32(s[36:]),
-			previous: binary.LittleEndian.Uint32(s[40:]),
-			sound:    int64(binary.LittleEndian.Uint64(s[48:])),
-			end:      int64(binary.LittleEndian.Uint64(s[56:])),
-		}
-		return h, h.judge(s[len(magic)], site, m, number)
 	}
 	if blank {
 		return header{}, headerBlank
 	}
 	return header{}, headerBroken
+}
+
+// parseCopy reads one copy of a header, of which the checksum must be right.
+func parseCopy(b []byte) (h header, v byte, ok bool) {
+	if len(b) < usedBytes || !bytes.HasPrefix(b, []byte(magic)) ||
+		crc32.Checksum(b[:usedBytes-4], castagnoli()) != binary.LittleEndian.Uint32(b[usedBytes-4:]) {
+		return h, 0, false
+	}
+	return header{
+		site:     [16]byte(b[8:24]),
+		id:       binary.LittleEndian.Uint64(b[24:]),
+		month:    Month(binary.LittleEndian.Uint32(b[32:])),
+		number:   binary.LittleEndian.Uint32(b[36:]),
+		previous: binary.LittleEndian.Uint32(b[40:]),
+		sound:    int64(binary.LittleEndian.Uint64(b[48:])),
+		end:      int64(binary.LittleEndian.Uint64(b[56:])),
+	}, b[len(magic)], true
 }
 
 // judge says what a header with a right checksum is worth.

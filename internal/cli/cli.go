@@ -17,11 +17,14 @@ package cli
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"time"
 	"unicode"
@@ -47,6 +50,7 @@ type Env struct {
 // Hub holds the flags that every client command has.
 type Hub struct {
 	URL  string `name:"hub" default:"http://127.0.0.1:8080" env:"SMARTMETER_HUB" placeholder:"URL" help:"The hub to talk to: ${default} unless told."`
+	CA   string `name:"hub-ca" type:"existingfile" placeholder:"FILE" help:"Certificates (PEM) to trust with https://, instead of the system's, like the one that smartmeter ca --pem prints."`
 	JSON bool   `name:"json" xor:"form" help:"Print the hub's own JSON, for programs."`
 }
 
@@ -97,10 +101,32 @@ func (h *Hub) open(env *Env) (*client, error) {
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return nil, errorf(smartmeter.Invalid, "--hub %s is not the address of a hub: write it like http://raspberrypi:8080", h.URL)
 	}
+	transport, err := h.transport(env)
+	if err != nil {
+		return nil, err
+	}
 	return &client{
 		base: strings.TrimRight(address, "/"),
-		http: &http.Client{Transport: env.Transport},
+		http: &http.Client{Transport: transport},
 	}, nil
+}
+
+// transport returns what trusts the certificates that the flags name.
+func (h *Hub) transport(env *Env) (http.RoundTripper, error) {
+	if h.CA == "" {
+		return env.Transport, nil
+	}
+	text, err := os.ReadFile(h.CA)
+	if err != nil {
+		return nil, &smartmeter.Error{Code: smartmeter.Invalid, Message: "--hub-ca", Err: err}
+	}
+	trusted := x509.NewCertPool()
+	if !trusted.AppendCertsFromPEM(text) {
+		return nil, errorf(smartmeter.Invalid, "--hub-ca %s holds no certificate: smartmeter ca --pem prints the hub's", h.CA)
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.TLSClientConfig = &tls.Config{RootCAs: trusted}
+	return transport, nil
 }
 
 // zone returns where the person is.

@@ -34,13 +34,14 @@ func TestMain(m *testing.M) {
 
 // grammar is what cmd/smartmeter builds from this package.
 type grammar struct {
-	Devices cli.Devices `cmd:"" help:"List the devices."`
-	Storage cli.Storage `cmd:"" help:"Say what the history takes of the disk."`
-	Watch   cli.Watch   `cmd:"" help:"Follow what happens."`
-	Switch  cli.Switch  `cmd:"" help:"Switch a device on or off."`
-	Energy  cli.Energy  `cmd:"" help:"Tell what devices used."`
-	Correct cli.Correct `cmd:"" help:"Say what people know."`
-	Price   cli.Price   `cmd:"" help:"Say what a kWh costs."`
+	Devices cli.Devices  `cmd:"" help:"List the devices."`
+	Storage cli.Storage  `cmd:"" help:"Say what the history takes of the disk."`
+	Watch   cli.Watch    `cmd:"" help:"Follow what happens."`
+	Switch  cli.Switch   `cmd:"" help:"Switch a device on or off."`
+	Energy  cli.Energy   `cmd:"" help:"Tell what devices used."`
+	Correct cli.Correct  `cmd:"" help:"Say what people know."`
+	Price   cli.Price    `cmd:"" help:"Say what a kWh costs."`
+	Zone    cli.SiteZone `cmd:"" help:"Say in which time zone the site is."`
 }
 
 // result is what a shell would see of a command.
@@ -167,6 +168,10 @@ func (h hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		io.WriteString(w, h.devices)
 	})
+	mux.HandleFunc("GET /api/v1/energy", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		io.WriteString(w, usedToday)
+	})
 	mux.HandleFunc("GET /api/v1/storage", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		io.WriteString(w, h.storage)
@@ -179,6 +184,12 @@ func (h hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	mux.ServeHTTP(w, r)
 }
+
+// usedToday is what some of the household has used; of the others nothing is known.
+const usedToday = `{"devices":[
+{"id":"sim-fridge","buckets":[{"wh":913,"quality":"measured"}]},
+{"id":"plug-1","buckets":[{"wh":0,"quality":"interpolated"}]},
+{"id":"plug-1:1","buckets":[{"wh":0,"quality":"absent"}]}]}`
 
 // answering returns a handler that always gives the same answer.
 func answering(status int, contentType, body string) http.HandlerFunc {

@@ -52,19 +52,23 @@ func (*Decision) Help() string { return exitHelp }
 
 // Zone is the flag of commands that read and write times of days.
 type Zone struct {
-	TZ string `name:"tz" placeholder:"ZONE" help:"Whose clock times are by, like Europe/Berlin; this machine's unless told."`
+	TZ string `name:"tz" placeholder:"ZONE" help:"Whose clock times are by, like Europe/Berlin; the site's unless told, see \"smartmeter zone\"."`
 }
 
-// zone returns the zone that the flag names, env's if none.
-func (z *Zone) zone(env *Env) (*time.Location, error) {
-	if z.TZ == "" {
-		return env.zone(), nil
+// zone returns the zone that the flag names, the site's if none.
+func (z *Zone) zone(env *Env, hub *Hub) (*time.Location, error) {
+	if z.TZ != "" {
+		return zoneNamed("--tz", z.TZ)
 	}
-	zone, err := time.LoadLocation(z.TZ)
+	c, err := hub.open(env)
 	if err != nil {
-		return nil, errorf(smartmeter.Invalid, "--tz %q is no time zone: name one as the IANA does, like Europe/Berlin", z.TZ)
+		return nil, err
 	}
-	return zone, nil
+	s, _, err := c.settings(env)
+	if err != nil {
+		return nil, err
+	}
+	return s.zone(env)
 }
 
 // correction is an entry of the journal, in the API's words. What a kind does

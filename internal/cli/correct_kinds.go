@@ -32,7 +32,7 @@ type Held struct {
 
 // decide decides about the finding that is meant.
 func (h *Held) decide(env *Env, kind smartmeter.CorrectionKind, what string) error {
-	zone, err := h.zone(env)
+	zone, err := h.zone(env, &h.Hub)
 	if err != nil {
 		return err
 	}
@@ -96,7 +96,7 @@ type CorrectSet struct {
 
 // Run says how much was used.
 func (s *CorrectSet) Run(env *Env) error {
-	zone, err := s.zone(env)
+	zone, err := s.zone(env, &s.Hub)
 	if err != nil {
 		return err
 	}
@@ -149,7 +149,7 @@ func (r *CorrectReplace) Run(env *Env) error {
 // begins says that a device's register began at some time to count from what it
 // showed.
 func (d *Decision) begins(env *Env, word, when string, entry correction, shows string) error {
-	zone, err := d.zone(env)
+	zone, err := d.zone(env, &d.Hub)
 	if err != nil {
 		return err
 	}
@@ -177,7 +177,7 @@ type CorrectBind struct {
 
 // Run says which node measures a device.
 func (b *CorrectBind) Run(env *Env) error {
-	zone, err := b.zone(env)
+	zone, err := b.zone(env, &b.Hub)
 	if err != nil {
 		return err
 	}

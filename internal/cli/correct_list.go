@@ -56,7 +56,7 @@ var findingColumns = []column{{head: "AT"}, {head: "KIND"}, {head: "HELD KWH", r
 
 // Run prints what was found on env.Stdout.
 func (f *CorrectFindings) Run(env *Env) error {
-	zone, err := f.zone(env)
+	zone, err := f.zone(env, &f.Hub)
 	if err != nil {
 		return err
 	}
@@ -126,7 +126,7 @@ var journalColumns = []column{
 
 // Run prints the journal on env.Stdout.
 func (l *CorrectList) Run(env *Env) error {
-	zone, err := l.zone(env)
+	zone, err := l.zone(env, &l.Hub)
 	if err != nil {
 		return err
 	}

@@ -30,6 +30,9 @@ func correctionHub(t *testing.T, findings string, status int, answer string) (hu
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /api/v1/devices", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, household(t)) })
 	mux.HandleFunc("GET /api/v1/devices/sim-fridge/energy/findings", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, findings) })
+	mux.HandleFunc("GET /api/v1/settings", func(w http.ResponseWriter, _ *http.Request) {
+		io.WriteString(w, `{"zone":"","currency":"","prices":[]}`)
+	})
 	mux.HandleFunc("GET /api/v1/corrections", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, journal) })
 	mux.HandleFunc("POST /api/v1/corrections", func(w http.ResponseWriter, r *http.Request) {
 		if err := json.NewDecoder(r.Body).Decode(entered); err != nil {
@@ -176,6 +179,7 @@ func TestCorrectWithoutAnAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		mux := http.NewServeMux()
 		mux.HandleFunc("GET /api/v1/devices", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, household(t)) })
+		mux.HandleFunc("GET /api/v1/settings", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"zone":"UTC"}`) })
 		mux.HandleFunc("POST /api/v1/corrections", func(_ http.ResponseWriter, r *http.Request) {
 			io.Copy(io.Discard, r.Body) // only then does a server notice that nobody waits
 			<-r.Context().Done()

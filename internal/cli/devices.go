@@ -11,18 +11,21 @@ import (
 
 // Devices is `smartmeter devices`.
 type Devices struct {
+	Register bool `help:"Show what the meters' own counters say, too."`
 	Hub
 }
 
 // Help is what --help shows below the flags.
 func (*Devices) Help() string {
-	return `One line per device: what it draws now, what its meter's own counter says, and
-where its relay stands. W, V and A are shown only while they are live; a "-" is
-not a zero. KWH is the meter's register, not a consumption since some day.
+	return `One line per device: what it draws now, what it has used today, and where its
+relay stands. W, V and A are shown only while they are live; a "-" is not a zero.
+KWH TODAY is since midnight of the site (see "smartmeter zone"), and the same as
+"smartmeter energy" tells. With --register there is also what the meter's own
+counter shows: that only says how far it has counted, and is no consumption.
 
     $ smartmeter devices
-    NAME    ID          ROOM     STATE      W      V      A     KWH  RELAY  SEEN
-    Fridge  sim-fridge  Kitchen  online  83.2  230.1  0.412  12.345  on     2 s ago
+    NAME    ID          ROOM     STATE      W      V      A  KWH TODAY  RELAY  SEEN
+    Fridge  sim-fridge  Kitchen  online  83.2  230.1  0.412      0.913  on     2 s ago
 
 ` + exitHelp
 }
@@ -43,56 +46,70 @@ func (d *Devices) Run(env *Env) error {
 		_, err := fmt.Fprint(env.Stdout, noDevices)
 		return err
 	}
-	return writeDevices(env.Stdout, devices, cmp.Or(a.at, time.Now()))
+	used, _, err := c.energy(env, nil)
+	if err != nil {
+		return err
+	}
+	return writeTable(env.Stdout, d.columns(), d.rows(devices, used.whole(), cmp.Or(a.at, time.Now())))
 }
 
 const noDevices = "No devices yet. A device appears here when its node first speaks to the hub's MQTT port.\n" +
 	"To look around without a meter, start a simulated house with `smartmeter demo`.\n"
 
-var deviceColumns = []column{
-	{head: "NAME"},
-	{head: "ID"},
-	{head: "ROOM"},
-	{head: "STATE"},
-	{head: "W", right: true},
-	{head: "V", right: true},
-	{head: "A", right: true},
-	{head: "KWH", right: true},
-	{head: "RELAY"},
-	{head: "SEEN"},
+func (d *Devices) columns() []column {
+	columns := []column{
+		{head: "NAME"},
+		{head: "ID"},
+		{head: "ROOM"},
+		{head: "STATE"},
+		{head: "W", right: true},
+		{head: "V", right: true},
+		{head: "A", right: true},
+		{head: "KWH TODAY", right: true},
+	}
+	if d.Register {
+		columns = append(columns, column{head: "REGISTER", right: true})
+	}
+	return append(columns, column{head: "RELAY"}, column{head: "SEEN"})
 }
 
-// writeDevices writes the table as of now, a time of the hub's clock.
-func writeDevices(w io.Writer, devices []device, now time.Time) error {
+// rows are the devices as of now, a time of the hub's clock, with what they used
+// today.
+func (d *Devices) rows(devices []device, today map[string]int64, now time.Time) [][]string {
 	rows := make([][]string, len(devices))
 	for i := range devices {
-		rows[i] = deviceRow(&devices[i], now)
+		rows[i] = d.row(&devices[i], today, now)
 	}
-	return writeTable(w, deviceColumns, rows)
+	return rows
 }
 
-func deviceRow(d *device, now time.Time) []string {
+func (d *Devices) row(of *device, today map[string]int64, now time.Time) []string {
 	var live, last reading
-	if d.Latest != nil {
-		last = *d.Latest
+	if of.Latest != nil {
+		last = *of.Latest
 	}
-	// An old value is not what the device draws now. The register is another
-	// matter: it stands still while nobody reads it.
-	if d.Online && !d.MeterSilent {
+	// An old value is not what the device draws now. Energy is another matter: it
+	// stands still while nobody reads it.
+	if of.Online && !of.MeterSilent {
 		live = last
 	}
-	return []string{
-		printable(d.label()),
-		printable(d.ID),
-		cmp.Or(printable(d.Room), absent),
-		d.state(),
+	row := []string{
+		printable(of.label()),
+		printable(of.ID),
+		cmp.Or(printable(of.Room), absent),
+		of.state(),
 		fixed(live.Power, 1),
 		fixed(live.Voltage, 1),
 		fixed(live.Current, 3),
-		kilowattHours(last.EnergyWh),
-		d.Relay.String(),
-		seen(d.LastSeen, now),
+		absent,
 	}
+	if wh, known := today[of.ID]; known {
+		row[len(row)-1] = kilowattHours(&wh)
+	}
+	if d.Register {
+		row = append(row, kilowattHours(last.EnergyWh))
+	}
+	return append(row, of.Relay.String(), seen(of.LastSeen, now))
 }
 
 // String tells where a relay stands and what it is waited for.

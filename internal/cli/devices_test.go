@@ -15,6 +15,15 @@ func TestDevices(t *testing.T) {
 	check(t, got, result{})
 }
 
+// What a meter's own counter shows is told only to who asks for it.
+func TestDevicesWithRegisters(t *testing.T) {
+	s, flag := serve(t, hub{devices: household(t)})
+	got := s.run(t, "devices", "--register", flag)
+	golden(t, "devices-register.golden", got.Stdout)
+	got.Stdout = ""
+	check(t, got, result{})
+}
+
 func TestDevicesJSONIsTheHubsOwn(t *testing.T) {
 	s, flag := serve(t, hub{devices: household(t)})
 	got := s.run(t, "devices", "--json", flag)

@@ -16,7 +16,7 @@ type Energy struct {
 	From   string   `placeholder:"TIME" help:"Begin of the time: a date like 2026-11-01 or an RFC 3339 time; the beginning of today unless told."`
 	To     string   `placeholder:"TIME" help:"Its end, which is not part of it; now unless told."`
 	Step   string   `default:"whole" enum:"15m,1h,1d,1w,1mo,whole" help:"Width of a line: ${enum}; ${default} unless told."`
-	Zone   string   `name:"tz" placeholder:"ZONE" help:"Whose days and months, like Europe/Berlin; the hub's own unless told."`
+	Zone   string   `name:"tz" placeholder:"ZONE" help:"Whose days and months, like Europe/Berlin; the site's unless told, see \"smartmeter zone\"."`
 	CSV    bool     `name:"csv" xor:"form" help:"Print lines for a table calculation, in Wh."`
 	Hub
 }
@@ -74,21 +74,39 @@ func (e *Energy) Run(env *Env) error {
 	if err != nil {
 		return err
 	}
-	a, err := c.ask(env.Ctx, patience, http.MethodGet, "/api/v1/energy?"+query.Encode(), nil)
+	used, a, err := c.energy(env, query)
 	switch {
 	case err != nil:
 		return err
 	case e.JSON:
 		return writeDocument(env.Stdout, a.body)
-	}
-	var used energy
-	if err := json.Unmarshal(a.body, &used); err != nil {
-		return c.stranger("an answer that tells no energy")
-	}
-	if e.CSV {
+	case e.CSV:
 		return used.writeCSV(env.Stdout)
 	}
 	return writeTable(env.Stdout, used.columns(), used.rows())
+}
+
+// energy asks what devices used; without a query, since the midnight of the site.
+func (c *client) energy(env *Env, query url.Values) (used energy, a answer, err error) {
+	a, err = c.ask(env.Ctx, patience, http.MethodGet, "/api/v1/energy?"+query.Encode(), nil)
+	if err == nil && json.Unmarshal(a.body, &used) != nil {
+		err = c.stranger("an answer that tells no energy")
+	}
+	return used, a, err
+}
+
+// whole returns what each device used in all of the time, by its id; those of
+// which nothing is known are not there.
+func (e *energy) whole() map[string]int64 {
+	whole := make(map[string]int64)
+	for _, d := range e.Devices {
+		for _, b := range d.Buckets {
+			if b.Quality != "absent" {
+				whole[d.ID] += b.Wh
+			}
+		}
+	}
+	return whole
 }
 
 // query is the question to the hub, in which devices have their ids.

@@ -35,6 +35,7 @@ next one. What was used before the first one has no cost.
 
 // settings are the hub's, in the API's words.
 type settings struct {
+	Zone     string      `json:"zone,omitempty"` // "" for that of the hub's machine
 	Currency string      `json:"currency"`
 	Prices   []priceFrom `json:"prices"`
 }
@@ -55,6 +56,14 @@ func (c *client) settings(env *Env) (settings, answer, error) {
 		return s, a, c.stranger("an answer that tells no prices")
 	}
 	return s, a, nil
+}
+
+// zone returns the zone of the site, or else where the person is.
+func (s *settings) zone(env *Env) (*time.Location, error) {
+	if s.Zone == "" {
+		return env.zone(), nil
+	}
+	return zoneNamed("the hub's zone", s.Zone)
 }
 
 // PriceList is `smartmeter price list`.
@@ -120,7 +129,11 @@ func (p *PriceSet) Run(env *Env) error {
 	default:
 		s.Currency = cmp.Or(currency, s.Currency)
 	}
-	from := cmp.Or(p.From, time.Now().In(env.zone()).Format(time.DateOnly))
+	zone, err := s.zone(env)
+	if err != nil {
+		return err
+	}
+	from := cmp.Or(p.From, time.Now().In(zone).Format(time.DateOnly))
 	s.Prices = slices.DeleteFunc(s.Prices, func(q priceFrom) bool { return q.From == from })
 	i, _ := slices.BinarySearchFunc(s.Prices, from, func(q priceFrom, from string) int { return cmp.Compare(q.From, from) })
 	s.Prices = slices.Insert(s.Prices, i, priceFrom{from, p.PerKWh})
@@ -156,26 +169,33 @@ func (r *PriceRemove) Run(env *Env) error {
 	return r.put(env, c, s)
 }
 
-// put has the hub keep settings, and prints on env.Stdout what it has then.
-// flags are the names by which the person gave the fields of the API, in pairs.
+// put has the hub keep prices, and prints on env.Stdout what it has then. flags
+// are the names by which the person gave the fields of the API, in pairs.
 func (h *Hub) put(env *Env, c *client, s settings, flags ...string) error {
-	body, err := json.Marshal(s)
-	if err != nil {
-		return err
-	}
-	a, err := c.ask(env.Ctx, patience, http.MethodPut, "/api/v1/settings", body)
-	if lost, ok := errors.AsType[lostAnswer](err); ok {
-		return errorf(smartmeter.NoAnswer, "the hub had the request, and then its answer was lost (%v): the prices may be changed or not. Look with `smartmeter price`", lost)
-	}
+	s.Zone = "" // it stays as it is
+	kept, a, err := c.putSettings(env, s, "the prices may be changed or not. Look with `smartmeter price`")
 	switch {
 	case err != nil:
 		return inFlags(err, flags)
 	case h.JSON:
 		return writeDocument(env.Stdout, a.body)
 	}
-	var kept settings
-	if json.Unmarshal(a.body, &kept) != nil {
-		return c.stranger("an answer that tells no prices")
-	}
 	return kept.write(env.Stdout)
+}
+
+// putSettings has the hub keep what body says of the site, and returns what it
+// has then. unsure is what to say when its answer was lost.
+func (c *client) putSettings(env *Env, said any, unsure string) (kept settings, a answer, err error) {
+	body, err := json.Marshal(said)
+	if err != nil {
+		return kept, a, err
+	}
+	a, err = c.ask(env.Ctx, patience, http.MethodPut, "/api/v1/settings", body)
+	if lost, ok := errors.AsType[lostAnswer](err); ok {
+		return kept, a, errorf(smartmeter.NoAnswer, "the hub had the request, and then its answer was lost (%v): %s", lost, unsure)
+	}
+	if err == nil && json.Unmarshal(a.body, &kept) != nil {
+		err = c.stranger("an answer that is no settings")
+	}
+	return kept, a, err
 }

@@ -23,6 +23,7 @@ func TestContract(t *testing.T) {
 		open func(t *testing.T) disk.FS
 	}{
 		{"real", func(t *testing.T) disk.FS { return openDir(t, t.TempDir()) }},
+		{"view", func(t *testing.T) disk.FS { return openView(t, t.TempDir()) }},
 		{"model", func(*testing.T) disk.FS { return faultdisk.New(1) }},
 	} {
 		t.Run(c.name, func(t *testing.T) {

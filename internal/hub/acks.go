@@ -28,6 +28,17 @@ func (h *Hub) abandon(c *channel, s smartmeter.Sample) {
 // holds mu.
 func (h *Hub) repeatAcks(n *node) {
 	for _, c := range n.channels {
+		if w := h.store.Watermark(n.id, c.device.Channel, n.info.Boot); w.Seq > 0 {
+			h.acks = append(h.acks, w)
+		}
+	}
+}
+
+// greet says the same to a node of which a broker that lived on knows, also where
+// nothing of its boot is durable: it keeps what it has for somebody who listens,
+// and must hear that somebody does again. The caller holds mu.
+func (h *Hub) greet(n *node) {
+	for _, c := range n.channels {
 		h.acks = append(h.acks, h.store.Watermark(n.id, c.device.Channel, n.info.Boot))
 	}
 }
@@ -36,7 +47,7 @@ func (h *Hub) repeatAcks(n *node) {
 // it missed the acknowledgement, or there was none. The caller holds mu.
 func (h *Hub) repeatAck(c *channel, boot smartmeter.BootID) {
 	w := h.store.Watermark(c.node.id, c.device.Channel, boot)
-	if n := len(h.acks); n == 0 || h.acks[n-1] != w { // messages of one boot come in a row
+	if n := len(h.acks); w.Seq > 0 && (n == 0 || h.acks[n-1] != w) { // messages of one boot come in a row
 		h.acks = append(h.acks, w)
 	}
 }
@@ -51,7 +62,7 @@ func (h *Hub) acknowledge() {
 	var messages []smartmeter.Message
 	told := make(map[smartmeter.Watermark]bool, len(due))
 	for _, w := range due {
-		if n := h.nodes[w.Node]; n != nil && n.info != nil && w.Seq > 0 && !told[w] {
+		if n := h.nodes[w.Node]; n != nil && n.info != nil && !told[w] {
 			told[w] = true
 			messages = append(messages, smartmeter.Message{
 				Topic:   h.topics.Topic(w.Node, wire.KindAck, w.Channel),

@@ -2,6 +2,7 @@ package hub_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -96,6 +97,53 @@ func TestBacklogThatIsKnownIsAcknowledgedAgain(t *testing.T) {
 		}
 		if got := l.readings("n1"); len(got) != 1 {
 			t.Errorf("kept: %+v", got)
+		}
+	})
+}
+
+// A hub that starts beside a broker that lived on says what it has to every node
+// that the broker knows, though none of them connects anew: they try ever more
+// rarely to send what they kept.
+func TestNodesHearThatTheHubIsBack(t *testing.T) {
+	newLab(t, func(t *testing.T, l *lab) {
+		info := `{"proto":1,"fw":"test","model":"test","boot":"%s","t":0,"config_rev":0,"caps":[],"channels":1}`
+		for _, node := range []string{"n1", "n2"} {
+			l.introduce(node)
+			l.metrics(node, 1, 1000, 100)
+		}
+		time.Sleep(12 * time.Second)
+		l.restart()
+		l.kept("n1/info", fmt.Sprintf(info, "0000beef"))
+		l.kept("n2/info", fmt.Sprintf(info, "0000cafe")) // it has booted meanwhile
+		l.kept("n3/info", fmt.Sprintf(info, "0000cafe")) // nobody has heard of that
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		for node, want := range map[string][]string{
+			"n1": {`{"boot":"0000beef","seq":1}`},
+			"n2": {`{"boot":"0000cafe","seq":0}`},
+			"n3": nil,
+		} {
+			if d := cmp.Diff(want, l.acks(node)); d != "" {
+				t.Errorf("%s: acks (-want +got):\n%s", node, d)
+			}
+		}
+	})
+}
+
+// A message of another implementation may be of several boots, and each has its
+// own word about what is lost.
+func TestBacklogOfTwoBootsIsAcknowledgedForBoth(t *testing.T) {
+	newLab(t, func(t *testing.T, l *lab) {
+		l.introduce("n1")
+		at := time.Now().UnixMilli() - 1000
+		l.says("n1/pzem/backlog", fmt.Sprintf(`[{"power":1,"boot":"0000dead","seq":3,"first":3,"t":1,"at":%d},{"power":2,"boot":"0000beef","seq":5,"first":5,"t":2,"at":%d}]`, at, at+1))
+		time.Sleep(12 * time.Second)
+		synctest.Wait()
+		got := l.acks("n1")
+		for _, want := range []string{`{"boot":"0000beef","seq":5}`, `{"boot":"0000dead","seq":3}`} {
+			if !slices.Contains(got, want) {
+				t.Errorf("acks %q, want %s among them", got, want)
+			}
 		}
 	})
 }

@@ -23,8 +23,13 @@ type bootClock struct {
 // clockWindow is how many minutes of offsets are kept.
 const clockWindow = 10
 
-// clockTolerance is how far a node's own clock may be from ours to be believed.
-const clockTolerance = 2000
+// clockTolerance is how far a node's own clock may be from ours to be believed,
+// and one of driftOf the age of a sample more: so far a crystal of 100 ppm is off
+// by then, on whose count ours relies.
+const (
+	clockTolerance = 2000
+	driftOf        = 10_000
+)
 
 type offsetMinute struct {
 	minute int64 // of the hub's uptime, from 1; 0 = empty
@@ -100,6 +105,13 @@ func (c *bootClock) place(s smartmeter.Sample, arrival moment) smartmeter.Instan
 	return at
 }
 
+// when returns at which time a boot's clock showed t, if that boot is the
+// present one.
+func (c *bootClock) when(boot smartmeter.BootID, t smartmeter.Millis, now moment) (at smartmeter.Instant, known bool) {
+	offset, known := c.offset(now)
+	return now.wall - smartmeter.Instant(now.uptime-offset-t), known && boot == c.boot
+}
+
 // placeOld does the same for a sample from before, which shows nothing about
 // the clocks. Of another boot than the present one only the node's own clock
 // can tell the time, and not of the future, as far as we know where that begins.
@@ -110,7 +122,7 @@ func (c *bootClock) placeOld(s smartmeter.Sample, now moment) (at smartmeter.Ins
 	}
 	age := now.uptime - offset - s.T
 	at = now.wall - smartmeter.Instant(age)
-	if s.At != 0 && max(s.At-at, at-s.At) <= clockTolerance {
+	if s.At != 0 && max(s.At-at, at-s.At) <= clockTolerance+smartmeter.Instant(max(age, 0)/driftOf) {
 		return s.At, true
 	}
 	return at, true

@@ -40,3 +40,25 @@ func TestClockForgetsOldOffsets(t *testing.T) {
 		t.Errorf("after another boot: %d, %v", now, known)
 	}
 }
+
+// A node that knows the time counts its samples of a week ago with a crystal
+// that is 40 ppm off: its clock is right, and its count is 24 s away.
+func TestClockOfANodeCountsHoweverOldTheSample(t *testing.T) {
+	const week, drift = 7 * 24 * 3_600_000, 24_192
+	now := moment{wall: 1_000_000_000_000, uptime: 5000}
+	for name, tt := range map[string]struct {
+		at   smartmeter.Instant
+		want smartmeter.Instant
+	}{
+		"within what a crystal is off": {now.wall - week, now.wall - week},
+		"an hour away":                 {now.wall - week - 3_600_000, now.wall - week - drift},
+		"none":                         {0, now.wall - week - drift},
+	} {
+		var c bootClock
+		c.hear(1, 2*week, now)
+		at, known := c.placeOld(smartmeter.Sample{Boot: 1, Seq: 1, T: week - drift, At: tt.at}, now)
+		if !known || at != tt.want {
+			t.Errorf("%s: placed %d ms from where it belongs", name, at-tt.want)
+		}
+	}
+}

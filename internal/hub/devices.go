@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -16,6 +17,9 @@ type DeviceChange struct {
 	Name *string
 	Room *string
 	Kind *smartmeter.LoadKind
+	// Settings are all of them: what is left out is as the kind has it. Their Rev
+	// is the hub's to give.
+	Settings *smartmeter.Settings
 }
 
 // maxNameLen bounds names and rooms, in characters.
@@ -45,6 +49,11 @@ func (c DeviceChange) check() error {
 	}
 	if c.Room != nil {
 		if err := checkName("room", *c.Room, 0); err != nil {
+			return err
+		}
+	}
+	if c.Settings != nil {
+		if err := checkSettings(*c.Settings); err != nil {
 			return err
 		}
 	}
@@ -101,6 +110,11 @@ func (h *Hub) applyChange(id smartmeter.DeviceID, change DeviceChange) (before s
 	if err != nil {
 		return before, err
 	}
+	if change.Settings != nil {
+		if err := h.checkTakes(id, *change.Settings); err != nil {
+			return before, err
+		}
+	}
 	d := s.Device
 	if change.Name != nil {
 		d.Name = *change.Name
@@ -111,7 +125,26 @@ func (h *Hub) applyChange(id smartmeter.DeviceID, change DeviceChange) (before s
 	if change.Kind != nil {
 		d.Kind = *change.Kind
 	}
+	if change.Settings != nil {
+		rev := d.Settings.Rev
+		d.Settings = *change.Settings
+		d.Settings.Rev = rev
+	}
+	if change.Settings != nil || d.Kind != s.Kind {
+		d.Settings.Rev = nextRev(d.Settings.Rev, time.Now())
+	}
 	return s.Device, h.putDevice(d)
+}
+
+// checkTakes says why a device's node cannot be configured so.
+func (h *Hub) checkTakes(id smartmeter.DeviceID, s smartmeter.Settings) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	c, err := h.find(id)
+	if err != nil {
+		return err
+	}
+	return c.takesSettings(s)
 }
 
 // putDevice makes d the device of its id, and tells.
@@ -153,6 +186,7 @@ func (h *Hub) erase(ctx context.Context, c *channel) error {
 	delete(h.devices, c.device.ID)
 	delete(c.node.channels, c.device.Channel) // the node stays: what it is does not change
 	h.events.forget(c)
+	h.forgetAlerts(c.device.ID)
 	h.events.publish(smartmeter.EventReset, c.status(), nil)
 	return nil
 }

@@ -80,8 +80,9 @@ func (h *Hub) Energy(ctx context.Context, q EnergyQuery) (EnergyAnswer, error) {
 		return EnergyAnswer{}, err
 	}
 	q.From, q.To = q.From-q.From%quarter, q.To-q.To%quarter
-	answer := EnergyAnswer{Tariff: h.tariffOf(ctx)}
-	spans := answer.Tariff.Spans(q.From, q.To, site())
+	costs, zone := h.prices(ctx)
+	answer := EnergyAnswer{Tariff: costs}
+	spans := costs.Spans(q.From, q.To, zone)
 	buckets := 0
 	for _, d := range devices {
 		of, err := h.deviceEnergy(ctx, d, bindings, spans, q)

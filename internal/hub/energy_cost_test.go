@@ -1,10 +1,7 @@
 package hub_test
 
 import (
-	"errors"
 	"math/big"
-	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -27,7 +24,7 @@ func costs(all []tariff.Cost) (rounded []string) {
 
 func (h *energyHouse) sets(currency string, prices ...hub.PriceFrom) {
 	h.t.Helper()
-	if err := h.SetPrices(h.t.Context(), hub.PriceList{Currency: currency, Prices: prices}); err != nil {
+	if _, err := h.ChangeSettings(h.t.Context(), hub.SettingsChange{Currency: &currency, Prices: append([]hub.PriceFrom{}, prices...)}); err != nil {
 		h.t.Fatal(err)
 	}
 }
@@ -87,12 +84,13 @@ func TestCostsAddUp(t *testing.T) {
 		return changing(1, 2000)(at) + changing(2, 20_000)(at) + 300
 	})
 	rapid.Check(t, func(t *rapid.T) {
-		list := hub.PriceList{Currency: "EUR"}
+		euro := "EUR"
+		list := hub.SettingsChange{Currency: &euro}
 		for day := 10; day < 32; day += rapid.IntRange(1, 6).Draw(t, "for days") {
 			price := tariff.Micro(rapid.Int64Range(0, 2_000_000).Draw(t, "price")).String()
 			list.Prices = append(list.Prices, hub.PriceFrom{From: time.Date(2026, 10, day, 0, 0, 0, 0, time.UTC).Format(time.DateOnly), PerKWh: price})
 		}
-		if err := h.SetPrices(t.Context(), list); err != nil {
+		if _, err := h.ChangeSettings(t.Context(), list); err != nil {
 			t.Fatal(err)
 		}
 		q := hub.EnergyQuery{
@@ -110,7 +108,7 @@ func TestCostsAddUp(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i, d := range a.Devices {
-			compareCosts(t, d, quarters.Devices[i], list)
+			compareCosts(t, d, quarters.Devices[i], list.Prices)
 		}
 		checkCostTree(t, a)
 	})
@@ -118,13 +116,13 @@ func TestCostsAddUp(t *testing.T) {
 
 // compareCosts holds a device's costs to those of its quarter hours, computed with
 // rational numbers.
-func compareCosts(t *rapid.T, d, quarters hub.DeviceEnergy, list hub.PriceList) {
+func compareCosts(t *rapid.T, d, quarters hub.DeviceEnergy, prices []hub.PriceFrom) {
 	t.Helper()
 	i := 0
 	for n, b := range d.Buckets {
 		want := new(big.Rat)
 		for ; i < len(quarters.Buckets) && quarters.Buckets[i].From < b.To; i++ {
-			price, _ := new(big.Rat).SetString(priceAt(quarters.Buckets[i].From, list))
+			price, _ := new(big.Rat).SetString(priceAt(quarters.Buckets[i].From, prices))
 			want.Add(want, price.Mul(price, big.NewRat(int64(quarters.Buckets[i].Energy), 1000)))
 		}
 		if got := d.Costs[n].Round(9); got != want.FloatString(9) {
@@ -134,9 +132,9 @@ func compareCosts(t *rapid.T, d, quarters hub.DeviceEnergy, list hub.PriceList) 
 }
 
 // priceAt returns the price that holds at an instant.
-func priceAt(at smartmeter.Instant, list hub.PriceList) (price string) {
+func priceAt(at smartmeter.Instant, prices []hub.PriceFrom) (price string) {
 	today := at.Time().In(time.Local).Format(time.DateOnly)
-	for _, p := range list.Prices {
+	for _, p := range prices {
 		if p.From <= today {
 			price = p.PerKWh
 		}
@@ -162,44 +160,5 @@ func checkCostTree(t *rapid.T, a hub.EnergyAnswer) {
 		if rooms.Round(9) != house.Round(9) || house.Round(9) != main.Costs[i].Plus(of["shed"].Costs[i]).Round(9) {
 			t.Errorf("bucket %d: rooms and rest cost %s, the house %s", i, rooms.Round(9), house.Round(9))
 		}
-	}
-}
-
-func TestPricesAreKept(t *testing.T) {
-	h := newEnergyHouse(t)
-	if list, err := h.Prices(t.Context()); err != nil || list.Currency != "" || len(list.Prices) != 0 {
-		t.Errorf("before anybody said so: %v, %v", list, err)
-	}
-	first, second := hub.PriceFrom{From: "2026-01-01", PerKWh: "0.3199"}, hub.PriceFrom{From: "2026-07-01", PerKWh: "0.28"}
-	for _, prices := range [][]hub.PriceFrom{{first}, {first, second}, nil} {
-		h.sets("EUR", prices...)
-		if list, err := h.Prices(t.Context()); err != nil || !cmp.Equal(list.Prices, prices) || list.Currency != "EUR" {
-			t.Errorf("kept %v, %v; want %v", list, err, prices)
-		}
-	}
-	for field, list := range map[string]hub.PriceList{
-		"currency":          {Currency: "euro", Prices: []hub.PriceFrom{first}},
-		"prices[0].from":    {Currency: "EUR", Prices: []hub.PriceFrom{{From: "today", PerKWh: "1"}}},
-		"prices[1].per_kwh": {Currency: "EUR", Prices: []hub.PriceFrom{first, {From: "2026-07-01", PerKWh: "0,28"}}},
-		"prices[1].from":    {Currency: "EUR", Prices: []hub.PriceFrom{second, first}},
-	} {
-		err := h.SetPrices(t.Context(), list)
-		if known, ok := errors.AsType[*smartmeter.Error](err); !ok || known.Code != smartmeter.Invalid || known.Field != field {
-			t.Errorf("want a complaint about %s, got %v", field, err)
-		}
-	}
-	if err := os.WriteFile(filepath.Join(h.dir, "prices.json"), []byte(`{"currency`), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := h.Prices(t.Context()); smartmeter.CodeOf(err) != smartmeter.Unavailable {
-		t.Errorf("of a damaged file: %v", err)
-	}
-	at := smartmeter.InstantOf(time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC))
-	if a, err := h.Energy(t.Context(), hub.EnergyQuery{From: at, To: at + day, Zone: time.UTC}); err != nil || a.HouseCosts != nil {
-		t.Errorf("energy with damaged prices: %v, %v; want it without its cost", a.HouseCosts, err)
-	}
-	h.sets("EUR", second)
-	if list, err := h.Prices(t.Context()); err != nil || len(list.Prices) != 1 {
-		t.Errorf("set anew: %v, %v", list, err)
 	}
 }

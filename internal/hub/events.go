@@ -121,6 +121,11 @@ func (l *eventLog) publish(kind smartmeter.EventKind, s smartmeter.DeviceStatus,
 	l.append(smartmeter.Event{Kind: kind, Device: s.ID, Status: s, Command: c})
 }
 
+// publishAlert publishes an alert of a device. The caller holds mu.
+func (l *eventLog) publishAlert(s smartmeter.DeviceStatus, a smartmeter.Alert) {
+	l.append(smartmeter.Event{Kind: smartmeter.EventAlert, Device: s.ID, Status: s, Alert: &a})
+}
+
 // publishReading publishes a channel's newest reading, at most every readingGap:
 // the first at once, what follows within the gap as one after its end. The
 // caller holds mu.

@@ -22,6 +22,7 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -49,9 +50,11 @@ type Store interface {
 	// (node, channel, boot, seq) or, where seq is 0, (node, channel, at) of one
 	// that is already kept adds only what that one did not measure.
 	AppendReadings(readings ...smartmeter.Reading) error
-	// PutDevice and PutCommand keep d or c in place of the one with its id.
+	// PutDevice, PutCommand and PutAlert keep what they get in place of the one
+	// with its id.
 	PutDevice(d smartmeter.Device) error
 	PutCommand(c smartmeter.Command) error
+	PutAlert(a smartmeter.Alert) error
 	// Sync returns when all that was written before is durable, or with what
 	// prevents it.
 	Sync(ctx context.Context) error
@@ -83,6 +86,8 @@ type Store interface {
 	Devices(ctx context.Context) ([]smartmeter.Device, error)
 	// Commands returns a device's newest commands, newest first.
 	Commands(ctx context.Context, device smartmeter.DeviceID, limit int) ([]smartmeter.Command, error)
+	// Alerts returns the open alerts and then the others, each newest first.
+	Alerts(ctx context.Context, limit int) ([]smartmeter.Alert, error)
 	// EnergySums yields the energy of a channel's days in a range by quarter hour,
 	// with all corrections, oldest first and each valid until the next.
 	EnergySums(ctx context.Context, node smartmeter.NodeID, channel uint8, r ledger.Range) iter.Seq2[*ledger.Sums, error]
@@ -92,9 +97,9 @@ type Store interface {
 	// PutCorrection enters a decision for good.
 	Corrections(ctx context.Context) ([]smartmeter.Correction, error)
 	PutCorrection(c smartmeter.Correction) error
-	// Prices returns what PutPrices kept for good, nil before that.
-	Prices(ctx context.Context) ([]byte, error)
-	PutPrices(ctx context.Context, text []byte) error
+	// Settings returns what PutSettings kept for good, nil before that.
+	Settings(ctx context.Context) ([]byte, error)
+	PutSettings(ctx context.Context, text []byte) error
 	// EraseDevice forgets d and all its readings and commands, for good.
 	EraseDevice(ctx context.Context, d smartmeter.Device) error
 	// Check says what is wrong with the disk, nil if nothing is.
@@ -126,9 +131,10 @@ const (
 	maxNodes           = 2000
 	maxChannels        = 8
 	maxPendingCommands = 8
-	// maxValidCommands is how many commands to a node can be valid at once. A
-	// node knows the last sixteen again, other people's among them: one more, and
-	// it would obey a copy of the first.
+	// maxValidCommands is how many commands to a node can be valid at once, other
+	// clients' among them. A node knows the last sixteen again: one more, and it
+	// would obey a copy of the first. The hub asks for none beyond its count;
+	// others may, and the rest is left to them.
 	maxValidCommands = 12
 )
 
@@ -171,8 +177,10 @@ type Hub struct {
 	nodes   map[smartmeter.NodeID]*node
 	devices map[smartmeter.DeviceID]*channel
 	// acks are to be repeated on the next beat.
-	acks []smartmeter.Watermark
-	full bool // a node was refused because there are too many
+	acks   []smartmeter.Watermark
+	alerts map[alertID]smartmeter.Alert // the open ones
+	moves  budget                       // for movements that the hub did not ask for
+	full   bool                         // a node was refused because there are too many
 	// trusted says that the machine knows the time, or did.
 	trusted bool
 	saving  [1]smartmeter.Reading // what is handed to the store, which copies it
@@ -194,6 +202,7 @@ func New(ctx context.Context, cfg Config) (*Hub, error) {
 		refused:  newRefusals(cfg.Logger),
 		nodes:    make(map[smartmeter.NodeID]*node),
 		devices:  make(map[smartmeter.DeviceID]*channel),
+		alerts:   make(map[alertID]smartmeter.Alert),
 	}
 	h.events = newEventLog(&h.mu, time.Now())
 	if h.describe == nil {
@@ -230,7 +239,7 @@ func (h *Hub) remember(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
+	return h.rememberAlerts(ctx)
 }
 
 // rememberCommands takes a device's last command, and closes those whose answer
@@ -240,13 +249,22 @@ func (h *Hub) rememberCommands(ctx context.Context, d smartmeter.Device) error {
 	if err != nil {
 		return err
 	}
+	n := h.nodes[d.Node]
+	now := time.Now()
 	for i, c := range last { // newest first
+		if c.AskedAt > smartmeter.InstantOf(now.Add(-commandValid)) {
+			n.takePlace(now) // it may be valid yet; the clock may have been set since
+		}
+		n.wanted = n.wanted || !c.Cause.Unasked()
+		if strings.HasPrefix(c.ID, eventID) {
+			n.history.told = append([]string{c.ID}, n.history.told...)
+		}
 		if !c.State.Final() {
 			c.State, c.Reason = smartmeter.CommandUnknown, "the hub restarted before the node answered"
 			h.note(h.store.PutCommand(c))
 		}
 		if i == 0 {
-			h.nodes[d.Node].lastCommand = &c
+			n.lastCommand = &c
 		}
 	}
 	return nil
@@ -256,7 +274,7 @@ func (h *Hub) rememberCommands(ctx context.Context, d smartmeter.Device) error {
 // have been without an answer when the newest was asked for, however many.
 func (h *Hub) latestCommands(ctx context.Context, id smartmeter.DeviceID) ([]smartmeter.Command, error) {
 	const open = smartmeter.Instant((commandValid + commandGrace) / time.Millisecond)
-	for limit := maxPendingCommands; ; limit *= 4 {
+	for limit := maxTold; ; limit *= 4 {
 		last, err := h.store.Commands(ctx, id, limit)
 		if err != nil || len(last) < limit || last[0].AskedAt-last[limit-1].AskedAt > open {
 			return last, err
@@ -288,6 +306,8 @@ func (h *Hub) Run(ctx context.Context) error {
 			h.noticeTime()
 			h.noticeSilence(now)
 			h.renewLeases(now)
+			h.explainMoves(now)
+			h.configure(now)
 			h.acknowledge()
 			h.makeRoom(ctx)
 		}

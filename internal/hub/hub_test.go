@@ -34,9 +34,11 @@ type lab struct {
 	watched *watchedStore
 	clock   hub.Clock // of the machine; a right one unless told
 	disk    hub.Disk  // that it watches
-	log     lockedBuffer
-	dir     string
-	stop    func()
+	// describe is what is known of devices before anybody says; nil for nothing.
+	describe func(smartmeter.DeviceID) (smartmeter.Device, bool)
+	log      lockedBuffer
+	dir      string
+	stop     func()
 }
 
 // watchedStore lets a test see what the hub does with the store.
@@ -99,7 +101,7 @@ func (l *lab) start() {
 	l.watched = &watchedStore{Store: l.store}
 	l.log.Reset()
 	logger := slog.New(slog.NewTextHandler(&l.log, nil))
-	if l.Hub, err = hub.New(l.t.Context(), hub.Config{Bus: l.bus, Store: l.watched, Clock: l.clock, Disk: l.disk, Logger: logger}); err != nil {
+	if l.Hub, err = hub.New(l.t.Context(), hub.Config{Bus: l.bus, Store: l.watched, Clock: l.clock, Disk: l.disk, Describe: l.describe, Logger: logger}); err != nil {
 		l.t.Fatal(err)
 	}
 	if err := l.Hub.Start(); err != nil {

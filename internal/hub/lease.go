@@ -31,16 +31,28 @@ type lease struct {
 	length smartmeter.Millis // what one renewal gives
 	until  smartmeter.Millis // what the node has been given; 0 if there is no lease
 	end    smartmeter.Millis // beyond this nothing is given
+	// endAt is when that is; 0 if it has no end.
+	endAt smartmeter.Instant
+}
+
+// shown returns how long the ON outlives the hub, and when it ends in any case;
+// 0 for what it does not have.
+func (l lease) shown() (outlives smartmeter.Millis, endAt smartmeter.Instant) {
+	if l.until != l.end || l.endAt == 0 {
+		outlives = l.length
+	}
+	return outlives, l.endAt
 }
 
 // leaseOf returns what a request grants a node whose clock shows t.
-func leaseOf(req SwitchRequest, boot smartmeter.BootID, t smartmeter.Millis) lease {
+func leaseOf(req SwitchRequest, boot smartmeter.BootID, t smartmeter.Millis, now smartmeter.Instant) lease {
 	if req.For == 0 && req.Lease == 0 {
 		return lease{}
 	}
 	l := lease{boot: boot, length: smartmeter.Millis(req.Lease.Milliseconds()), end: wire.MaxMillis}
 	if req.For != 0 {
 		l.end = t + smartmeter.Millis(req.For.Milliseconds())
+		l.endAt = now + smartmeter.Instant(req.For.Milliseconds())
 	}
 	if req.Lease == 0 {
 		l.length = l.end - t
@@ -128,7 +140,7 @@ func shortDuration(d time.Duration) string {
 func (n *node) grant(p *pending) {
 	n.lease = lease{}
 	if p.number == n.requests {
-		n.lease = p.lease
+		n.lease, n.granted = p.lease, p.lease
 	}
 }
 
@@ -158,6 +170,7 @@ func (h *Hub) renewals(now time.Time) (due []smartmeter.Message) {
 		case n.clock.boot != n.lease.boot || t >= n.lease.until || n.relay == smartmeter.RelayOff:
 			n.lease = lease{}
 		case n.lease.renew(t):
+			n.granted = n.lease
 			due = append(due, smartmeter.Message{
 				Topic:   h.topics.Topic(n.id, wire.KindRelayLease, 0),
 				Payload: wire.AppendLease(nil, wire.Lease{Boot: n.lease.boot, LeaseUntilT: n.lease.until}),

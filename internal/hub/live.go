@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/iot-smart-meter/smartmeter"
+	"github.com/iot-smart-meter/smartmeter/internal/alert"
 	"github.com/iot-smart-meter/smartmeter/internal/wire"
 )
 
@@ -15,17 +16,26 @@ type node struct {
 	online   bool
 	lastSeen time.Time
 	info     *wire.Info // nil: protocol 0
+	caps     []string   // as info has them
 	clock    bootClock
 	silent   bool // the meter does not answer
 	numbered bool // it numbers its samples, so it is no node of protocol 0
 	relay    smartmeter.RelayState
 	channels map[uint8]*channel
 
-	requests    uint64                      // how many commands were asked for
-	asked       [maxValidCommands]time.Time // when the last ones were
+	requests    uint64                      // how many commands were asked for, by anybody
+	asked       [maxValidCommands]time.Time // when the last ones with an id were
+	places      uint64                      // how many those were
 	pending     map[string]*pending         // commands without an answer, by id
 	lastCommand *smartmeter.Command
+	wanted      bool  // a person has moved its relay through the hub
+	deaf        int   // commands in a row that it left without an answer
+	relayHeard  bool  // the node itself has said where its relay is
 	lease       lease // of the ON that the node acknowledged last
+	granted     lease // the same, also when that is over
+	history     history
+	config      configuring
+	resets      map[string]chan wire.CommandAck // without an answer, by id
 }
 
 // channel is the live picture of one metering input and its device.
@@ -41,6 +51,7 @@ type channel struct {
 	stored, measured bool
 	latest           *smartmeter.Reading
 	verdict          verdict
+	watch            alert.Relay
 	pace             readingPace
 	// lastPower is when power was last measured, interval how long after the
 	// time before that.
@@ -52,10 +63,18 @@ func (h *Hub) addNode(id smartmeter.NodeID) *node {
 	n := h.nodes[id]
 	if n == nil {
 		id = smartmeter.NodeID(strings.Clone(string(id))) // it may be part of a longer topic
-		n = &node{id: id, channels: make(map[uint8]*channel), pending: make(map[string]*pending)}
+		n = &node{id: id, channels: make(map[uint8]*channel), pending: make(map[string]*pending), resets: make(map[string]chan wire.CommandAck)}
 		h.nodes[id] = n
 	}
 	return n
+}
+
+// introduced notes what a node says that it is.
+func (n *node) introduced(info wire.Info) {
+	n.info, n.caps = &info, make([]string, len(info.Caps))
+	for i, c := range info.Caps {
+		n.caps[i] = string(c)
+	}
 }
 
 func (h *Hub) addChannel(n *node, d smartmeter.Device) *channel {
@@ -105,6 +124,7 @@ func (h *Hub) setOnline(n *node, online bool) {
 		n.clock = bootClock{}
 		for _, c := range n.channels {
 			c.lastPower = 0 // the pause is no interval
+			c.watch.Pause()
 		}
 	}
 	for _, c := range n.channels {
@@ -127,6 +147,7 @@ func (h *Hub) setRelay(n *node, state smartmeter.RelayState) {
 func (h *Hub) setSilent(c *channel, silent bool) {
 	if c.node.silent != silent {
 		c.node.silent = silent
+		c.watch.Pause()
 		h.events.publish(smartmeter.EventDevice, c.status(), nil)
 	}
 }
@@ -145,6 +166,7 @@ func (h *Hub) show(c *channel, r smartmeter.Reading) {
 		c.lastPower = r.At
 	}
 	h.judgeWatts(c, r)
+	h.watchRelay(c, r)
 	h.events.publishReading(c)
 }
 
@@ -164,7 +186,14 @@ func (c *channel) status() smartmeter.DeviceStatus {
 	s.Relay.State = smartmeter.RelayNone
 	if c.hasRelay() {
 		s.Relay = smartmeter.Relay{State: n.relay, Command: n.lastCommand}
+		if n.relay != smartmeter.RelayOff {
+			s.Relay.Lease, s.Relay.OffAt = n.lease.shown()
+		}
 	}
+	if n.info != nil {
+		s.Protocol, s.Caps = n.info.Proto, n.caps
+	}
+	s.Configured = c.configured()
 	return s
 }
 

@@ -87,7 +87,7 @@ func (h *Hub) forgetStrangers() (erasing []*channel) {
 // isStranger reports whether nobody would miss a node: it is gone, has never
 // measured anything, and no person has named it or moved its relay.
 func (h *Hub) isStranger(n *node) bool {
-	if n.online || n.lastCommand != nil {
+	if n.online || n.wanted {
 		return false
 	}
 	for _, c := range n.channels {
@@ -112,6 +112,7 @@ func (h *Hub) forget(n *node) {
 	for _, c := range n.channels {
 		delete(h.devices, c.device.ID)
 		h.events.forget(c)
+		h.forgetAlerts(c.device.ID)
 	}
 	delete(h.nodes, n.id)
 }

@@ -15,6 +15,8 @@ func (h *Hub) receive(m smartmeter.Message) {
 	addr, err := h.topics.Parse(m.Topic)
 	switch {
 	case err != nil:
+	case addr.Kind == wire.KindRelayCommands && !m.Retained:
+		err = h.overhear(addr.Node, m, time.Now())
 	case addr.Kind.ToNode() || addr.Kind == wire.KindThresholdAlert:
 		return // what hubs and people say to nodes, not what a node says
 	case m.Retained:
@@ -44,7 +46,9 @@ func (h *Hub) recall(addr wire.Address, payload []byte) error {
 	if addr.Kind == wire.KindInfo {
 		info, err := wire.DecodeInfo(payload)
 		if err == nil { // what it is; what its clock showed is from long ago
-			h.addNode(addr.Node).info = &info
+			n := h.addNode(addr.Node)
+			n.introduced(info)
+			h.greet(n)
 		}
 		return err
 	}
@@ -78,7 +82,7 @@ func (h *Hub) hear(addr wire.Address, payload []byte, now time.Time) error {
 	case wire.KindRelayAck:
 		return understand(said, wire.DecodeCommandAck, h.takeRelayAck)
 	case wire.KindConfigAck:
-		return understand(said, wire.DecodeConfigAck, nothingMore) // nothing here configures nodes yet
+		return understand(said, wire.DecodeConfigAck, h.takeConfigAck)
 	default:
 		return nil
 	}
@@ -178,10 +182,20 @@ func (h *Hub) hearBacklog(said statement) error {
 	}
 	if len(kept) > 0 {
 		h.keep(errors.Join(kept...))
-		h.noteLost(c, samples[len(samples)-1])
-		h.repeatAck(c, samples[len(samples)-1].Boot)
+		h.noteBoots(c, samples)
 	}
 	return refused
+}
+
+// noteBoots takes what a backlog says of the boots that it is of: the last
+// sample of each tells which of them the node has lost.
+func (h *Hub) noteBoots(c *channel, samples []smartmeter.Sample) {
+	for i, s := range samples {
+		if s.Seq != 0 && (i+1 == len(samples) || samples[i+1].Boot != s.Boot) {
+			h.noteLost(c, s)
+			h.repeatAck(c, s.Boot)
+		}
+	}
 }
 
 // read places a sample that was just measured in time.
@@ -210,7 +224,7 @@ func (c *channel) reading(s smartmeter.Sample, at smartmeter.Instant, timing sma
 func (h *Hub) hearStatus(said statement) error {
 	online, err := wire.DecodeStatus(said.payload)
 	if err != nil || online {
-		return understand(said, wire.DecodeStatus, nothingMore)
+		return understand(said, wire.DecodeStatus, func(c *channel, _ bool, _ time.Time) { c.node.reconfigure() })
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -222,8 +236,12 @@ func (h *Hub) hearStatus(said statement) error {
 
 func (h *Hub) takeInfo(c *channel, info wire.Info, now time.Time) {
 	c.node.clock.hear(info.Boot, info.T, h.at(now))
+	if before := c.node.info; before != nil && before.Boot != info.Boot {
+		c.node.history.booted = now
+	}
 	had := c.hasRelay()
-	c.node.info = &info
+	c.node.introduced(info)
+	c.node.reconfigure()
 	h.repeatAcks(c.node)
 	if c.hasRelay() != had {
 		h.events.publish(smartmeter.EventRelay, c.status(), nil)
@@ -233,12 +251,16 @@ func (h *Hub) takeInfo(c *channel, info wire.Info, now time.Time) {
 	}
 }
 
-func (h *Hub) takeEvent(c *channel, e wire.NodeEvent, _ time.Time) {
+func (h *Hub) takeEvent(c *channel, e wire.NodeEvent, now time.Time) {
 	switch e.Kind {
 	case wire.NodeMeterSilent:
 		h.setSilent(c, true)
 	case wire.NodeMeterBack:
 		h.setSilent(c, false)
+	}
+	if c.hasRelay() {
+		h.takeDeed(c, e, now)
+		h.noteCutOff(c, e)
 	}
 	if e.Relay != smartmeter.RelayUnknown {
 		h.setRelay(c.node, e.Relay)

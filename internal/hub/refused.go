@@ -103,6 +103,8 @@ func label(err error) string {
 	switch {
 	case errors.Is(err, errNoTime):
 		return "no_time"
+	case errors.Is(err, errMoves):
+		return "too_many_movements"
 	case errors.Is(err, errErasing):
 		return "erasing"
 	default:

@@ -28,6 +28,9 @@ type SwitchRequest struct {
 	// the hub renews it in good time, and without that the node ends the ON.
 	// 0 is without a lease.
 	Lease time.Duration
+	// NoLease leaves the ON of a load without the lease that its kind has by
+	// default.
+	NoLease bool
 }
 
 // pending is a command that the node has not answered yet.
@@ -108,6 +111,7 @@ func (h *Hub) request(req SwitchRequest) (*pending, error) {
 	if err != nil {
 		return nil, err
 	}
+	req = c.guarded(req)
 	now := time.Now()
 	order, granted, err := c.order(req, h.at(now))
 	if err != nil {
@@ -116,8 +120,11 @@ func (h *Hub) request(req SwitchRequest) (*pending, error) {
 	if !req.On {
 		c.node.lease = lease{} // whatever becomes of this command
 	}
-	c.node.asked[c.node.requests%maxValidCommands] = now
 	c.node.requests++
+	c.node.wanted = true
+	if !order.Text {
+		c.node.takePlace(now)
+	}
 	p := &pending{
 		lease:    granted,
 		number:   c.node.requests,
@@ -161,13 +168,15 @@ func (c *channel) order(req SwitchRequest, now moment) (order wire.Command, gran
 	}
 	t, known := n.clock.now(now)
 	if !known {
-		return order, granted, conflict(c, "has said nothing since it came back; try again in a few seconds")
+		return order, granted, conflict(c, saidNothing)
 	}
-	granted = leaseOf(req, n.clock.boot, t)
+	granted = leaseOf(req, n.clock.boot, t, now.wall)
 	order.Boot, order.BeforeT = n.clock.boot, t+smartmeter.Millis(commandValid.Milliseconds())
 	order.LeaseUntilT = granted.until
 	return order, granted, nil
 }
+
+const saidNothing = "has said nothing since it came back; try again in a few seconds"
 
 // askable says why a node cannot be asked anything now, nil if it can.
 func (c *channel) askable(text bool) error {
@@ -179,7 +188,7 @@ func (c *channel) askable(text bool) error {
 		return conflict(c, "is offline and would not hear the command")
 	case len(n.pending) >= maxPendingCommands:
 		return conflict(c, "has not answered the commands before this one; wait a few seconds")
-	case !text && time.Since(n.asked[n.requests%maxValidCommands]) < commandValid:
+	case !text && time.Since(n.asked[n.places%maxValidCommands]) < commandValid:
 		return conflict(c, "was asked many times in a few seconds; wait a few more")
 	case text && n.numbered:
 		return conflict(c, "has not told yet what it understands; it does when it connects again")
@@ -223,21 +232,46 @@ func (p *pending) verdict() error {
 // takeRelayAck takes a node's answer to a command of ours.
 func (h *Hub) takeRelayAck(c *channel, ack wire.CommandAck, now time.Time) {
 	if ack.State != smartmeter.RelayUnknown {
-		h.setRelay(c.node, ack.State)
+		h.hearPosition(c, ack.State, ack.Result == wire.ResultDone, now)
+	}
+	h.noteDeaf(c, true)
+	if c.node.answerReset(ack) {
+		return
 	}
 	p := c.node.pending[ack.ID]
 	if p == nil {
-		return // another client's command, or an answer after we gave up
+		h.answerOther(c, ack, now) // or it comes after we gave up
+		return
 	}
-	switch ack.Result {
-	case wire.ResultDone, wire.ResultDuplicate:
+	state := stateOf(ack.Result)
+	if state == smartmeter.CommandAcknowledged {
 		c.node.grant(p)
 		c.verdict = expect(p.command, now)
-		h.settle(p, smartmeter.CommandAcknowledged, "")
+	}
+	h.settle(p, state, reasonOf(ack))
+}
+
+// stateOf returns what a node's answer makes of a command.
+func stateOf(r wire.Result) smartmeter.CommandState {
+	switch r {
+	case wire.ResultDone, wire.ResultDuplicate:
+		return smartmeter.CommandAcknowledged
 	case wire.ResultExpired:
-		h.settle(p, smartmeter.CommandExpired, cmp.Or(ack.Reason, "the command reached it too late"))
+		return smartmeter.CommandExpired
 	default:
-		h.settle(p, smartmeter.CommandRejected, cmp.Or(ack.Reason, "it gave no reason"))
+		return smartmeter.CommandRejected
+	}
+}
+
+// reasonOf returns why a node did not obey, "" if it did.
+func reasonOf(ack wire.CommandAck) string {
+	switch stateOf(ack.Result) {
+	case smartmeter.CommandAcknowledged:
+		return ""
+	case smartmeter.CommandExpired:
+		return cmp.Or(ack.Reason, "the command reached it too late")
+	default:
+		return cmp.Or(ack.Reason, "it gave no reason")
 	}
 }
 
@@ -245,8 +279,10 @@ func (h *Hub) takeRelayAck(c *channel, ack wire.CommandAck, now time.Time) {
 // ids it is the answer to the oldest command that waits for one, if that asked
 // for this position.
 func (h *Hub) takeRelayState(c *channel, on bool, now time.Time) {
-	h.setRelay(c.node, smartmeter.RelayStateOf(on))
+	h.hearPosition(c, smartmeter.RelayStateOf(on), c.node.awaits(on), now)
+	h.answerTexts(c, on, now)
 	if p := c.node.oldestText(); p != nil && p.command.On == on {
+		h.noteDeaf(c, true)
 		c.verdict = expect(p.command, now)
 		h.settle(p, smartmeter.CommandAcknowledged, "")
 	}
@@ -288,6 +324,7 @@ func (h *Hub) giveUp(p *pending) {
 	if c := h.devices[p.command.Device]; c != nil {
 		c.node.lease = lease{} // who knows which one holds: let it end
 		h.setRelay(c.node, smartmeter.RelayUnknown)
+		h.noteDeaf(c, false)
 	}
 	h.settle(p, smartmeter.CommandUnknown, fmt.Sprintf("the node did not answer within %v; its relay may have moved or not", commandValid+commandGrace))
 }

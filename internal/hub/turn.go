@@ -34,6 +34,7 @@ func (h *Hub) beginSending(ctx context.Context, p *pending) (now bool, err error
 		return false, nil
 	}
 	p.sent, p.sentAt = true, time.Now()
+	c.node.history.ours.told(p, p.sentAt)
 	return true, nil
 }
 
@@ -92,6 +93,7 @@ func (h *Hub) leaveLine(p *pending) bool {
 		return false
 	}
 	p.waits, p.sent, p.sentAt = false, true, now
+	c.node.history.ours.told(p, now)
 	return true
 }
 

@@ -6,14 +6,17 @@ import (
 )
 
 const (
-	// backlogPause is the time between two messages of the backlog. It bounds
-	// the rate to 32 samples a second, so that a hub whose nodes all return at
-	// once can follow.
-	backlogPause smartmeter.Millis = 1000
-	// backlogWindow is how many messages go out without a receipt in between. The
-	// hub gives one about every ten seconds: fewer, and the backlog would stand
-	// still until it comes.
-	backlogWindow = 16
+	// BacklogPause is the time between two messages of the backlog, unless the
+	// configuration says another: 32 samples a second, which empties a Ring in a
+	// few of them and asks little of a small radio.
+	BacklogPause smartmeter.Millis = 1000
+	// backlogWait is the time from a connect to the first message of the backlog:
+	// by then the hub may have said what it has.
+	backlogWait smartmeter.Millis = 1000
+	// backlogWindow is for how long messages go out without a receipt in between.
+	// The hub gives one about every ten seconds: shorter, and the backlog would
+	// stand still until it comes.
+	backlogWindow smartmeter.Millis = 16_000
 	// resendAfter is how long a sample stays unacknowledged until it is sent
 	// again. It doubles up to resendAtMost while no receipt comes at all: then
 	// most likely nobody listens who gives any.
@@ -33,7 +36,9 @@ type outbox struct {
 	// live, is still to be sent in this connection.
 	at   place
 	live uint64
-	// window is how many messages may go out until a receipt comes.
+	// pause is the time between two messages, and window how many may go out until
+	// a receipt comes.
+	pause  smartmeter.Millis
 	window int
 	// since is when the last message of the backlog was sent, or when the oldest
 	// sample kept became another one; patience later that is sent again.
@@ -110,9 +115,12 @@ func (n *Node) rewind(t smartmeter.Millis, live uint64) {
 	first, _ := n.buffer.Bounds()
 	o.at = place{minute: o.minutes.oldest, cursor: first}
 	o.live = live
-	o.window = backlogWindow
+	o.refill()
 	o.since = t
 }
+
+// refill has messages go out without a receipt once more.
+func (o *outbox) refill() { o.window = int(backlogWindow / o.pause) }
 
 // sendBacklog sends the next part of the backlog, if it is its time.
 func (n *Node) sendBacklog(t smartmeter.Millis) {
@@ -120,7 +128,7 @@ func (n *Node) sendBacklog(t smartmeter.Millis) {
 	if t < n.due.backlog || n.out.window == 0 {
 		return
 	}
-	n.due.backlog = t + backlogPause
+	n.due.backlog = t + n.out.pause
 	batch, after := n.nextBatch()
 	if len(batch) > 0 {
 		if !n.link.Publish(n.topics.backlog, wire.AppendBacklog(n.payload[:0], batch), 1, false) {
@@ -210,11 +218,13 @@ func (n *Node) receiveAck(t smartmeter.Millis, payload []byte) error {
 	}
 	n.forget(ack)
 	first, _ := n.buffer.Bounds()
-	if first > before || o.acked > acked {
-		if o.patience > resendAfter { // nobody gave any for long: the hub was away
-			n.tellTrouble()
-		}
-		o.patience, o.window = resendAfter, backlogWindow
+	away := o.patience > resendAfter // nobody gave any for long
+	if away {
+		n.tellTrouble()
+	}
+	if away || first > before || o.acked > acked {
+		o.patience = resendAfter
+		o.refill()
 	}
 	if first > before { // not for this boot's when an earlier one's are the oldest
 		o.since = t

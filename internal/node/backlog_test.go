@@ -47,9 +47,9 @@ func TestBacklogAfterAnOutage(t *testing.T) {
 	l := newLab(t).run(6*minute - second) // 72 samples
 	l.connect()
 	want := []span{
-		{6 * minute, 1, 32, 32, 1},
-		{6*minute + second, 33, 64, 32, 1},
-		{6*minute + 2*second, 65, 72, 8, 1},
+		{6*minute + second, 1, 32, 32, 1}, // 1 s after the connect, and a bit by chance
+		{6*minute + 2*second, 33, 64, 32, 1},
+		{6*minute + 3*second, 65, 72, 8, 1},
 	}
 	if diff := cmp.Diff(want, l.backlog(10*second)); diff != "" {
 		t.Errorf("backlog (-want +got):\n%s", diff)
@@ -67,7 +67,7 @@ func TestBacklogAfterAnOutage(t *testing.T) {
 func TestReceiptForAnOldBacklogComesFirst(t *testing.T) {
 	l := newLab(t).run(minute).connect()
 	l.acknowledge(boot, 10) // as a hub repeats it when info arrives
-	want := []span{{minute + second, 11, 13, 3, 11}}
+	want := []span{{minute + 2*second, 11, 13, 3, 11}}
 	if diff := cmp.Diff(want, l.backlog(4*second)); diff != "" {
 		t.Errorf("backlog (-want +got):\n%s", diff)
 	}
@@ -104,6 +104,19 @@ func TestNobodyGivesReceipts(t *testing.T) {
 	}
 }
 
+// A hub that returns beside a broker that lived on says once more what it has.
+// That is nothing new, but somebody listens again.
+func TestHubThatReturnsIsSentTheBacklogAtOnce(t *testing.T) {
+	l := newLab(t, func(c *node.Config) { c.Buffer = new(wide) }).run(2 * 60 * minute).connect()
+	l.backlog(10 * second)
+	l.acknowledge(boot, 100)
+	l.backlog(90 * minute)
+	l.acknowledge(boot, 100)
+	if got := l.backlog(2 * second); len(got) == 0 {
+		t.Error("nothing is sent: the node waits for up to 10 min")
+	}
+}
+
 // A hub gives a receipt every ten seconds or so. The backlog does not wait for
 // it.
 func TestReceiptsKeepTheBacklogGoing(t *testing.T) {
@@ -113,8 +126,72 @@ func TestReceiptsKeepTheBacklogGoing(t *testing.T) {
 		sent = append(sent, l.backlog(12*second)...)
 		l.acknowledge(boot, sent[len(sent)-1].To)
 	}
-	if last := sent[len(sent)-1]; len(sent) != 60 || last.To != 60*32 {
+	if last := sent[len(sent)-1]; len(sent) != 59 || last.To != 59*32 { // the first after a second
 		t.Errorf("%d messages in a minute, the last is %v", len(sent), last)
+	}
+}
+
+// A host with a file sends more often, and as long without a receipt. Its live
+// samples go out as ever.
+func TestBacklogAtTheRateOfAFile(t *testing.T) {
+	const pause = 250
+	l := newLab(t, func(c *node.Config) { c.Buffer, c.BacklogPause = new(wide), pause }).run(10 * 60 * minute).connect()
+	sent := l.backlog(30 * second)
+	if len(sent) != 64 {
+		t.Errorf("%d messages without a receipt, want those of 16 s", len(sent))
+	}
+	for range 3 {
+		l.acknowledge(boot, sent[len(sent)-1].To)
+		sent = append(sent, l.backlog(12*second)...)
+	}
+	if last := sent[len(sent)-1]; len(sent) < 64+3*48 || last.To != uint32(len(sent))*32 {
+		t.Errorf("%d messages, the last is %v; want 128 samples a second", len(sent), last)
+	}
+	for i, s := range l.samples() {
+		if want := 10*60*minute + smartmeter.Millis(i+1)*5*second; s.T != want {
+			t.Fatalf("live sample %d was measured at %d, want %d", i, s.T, want)
+		}
+	}
+}
+
+// Nodes that return at the same moment do not send in step.
+func TestNodesBeginAtDifferentTimes(t *testing.T) {
+	begins := map[smartmeter.Millis]bool{}
+	for id := smartmeter.BootID(1); id <= 2000; id += 97 {
+		l := newLab(t, func(c *node.Config) { c.Boot = id }).run(minute - 1)
+		l.connect()
+		for len(l.link.on(topicBacklog)) == 0 && l.now < 2*minute {
+			l.run(1)
+		}
+		if l.now < minute-1+second || l.now >= minute-1+2*second {
+			t.Errorf("boot %d begins at %d", id, l.now)
+		}
+		begins[l.now] = true
+	}
+	if len(begins) < 20 {
+		t.Errorf("21 nodes begin at only %d times", len(begins))
+	}
+}
+
+// A hub that returns beside its broker says what it has, which is nothing new.
+// The node does not wait any longer.
+func TestReceiptThatSaysNothingNewEndsTheWaiting(t *testing.T) {
+	l := newLab(t).connect().run(minute)
+	l.acknowledge(boot, 5)
+	l.run(60 * minute) // by now it tries every 10 minutes
+	at := l.now
+	l.acknowledge(boot, 5)
+	got := l.backlog(40 * second)
+	if len(got) == 0 || got[0].T > at+31*second {
+		t.Fatalf("after the hub's word came %v", got)
+	}
+	from := len(l.link.on(topicBacklog))
+	for range 60 { // but one whose disk is full does not get all of it again and again
+		l.acknowledge(boot, 5)
+		l.run(second)
+	}
+	if more := len(l.link.on(topicBacklog)) - from; more > 32 {
+		t.Errorf("%d messages in a minute to a hub that keeps none of them", more)
 	}
 }
 
@@ -141,14 +218,14 @@ func TestMinutesOutlastTheRing(t *testing.T) {
 	// 721 samples, of which the ring holds the last 128: from 594 on. Before it
 	// the first sample of each minute is 1, 13, 25 and so on, up to 589.
 	want := []span{
-		{3601 * second, 1, 373, 32, 373},
-		{3602 * second, 385, 607, 32, 1},
-		{3603 * second, 608, 639, 32, 1},
-		{3604 * second, 640, 671, 32, 1},
-		{3605 * second, 672, 703, 32, 1},
-		{3606 * second, 704, 721, 18, 1},
+		{3602 * second, 1, 373, 32, 373},
+		{3603 * second, 385, 607, 32, 1},
+		{3604 * second, 608, 639, 32, 1},
+		{3605 * second, 640, 671, 32, 1},
+		{3606 * second, 672, 703, 32, 1},
+		{3607 * second, 704, 721, 18, 1},
 	}
-	got := l.backlog(6 * second)
+	got := l.backlog(7 * second)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("backlog (-want +got):\n%s", diff)
 	}
@@ -204,7 +281,7 @@ func TestEarlierBoots(t *testing.T) {
 		l.boot(func(c *node.Config) { c.Buffer, c.Boot = buffer, b })
 		l.run(minute) // 13 samples
 	}
-	l.connect().backlog(3 * second)
+	l.connect().backlog(4 * second)
 	count := func() map[smartmeter.BootID]int {
 		sent := map[smartmeter.BootID]int{}
 		for _, m := range l.link.on(topicBacklog) {
@@ -296,7 +373,7 @@ func TestBufferWithBadSpots(t *testing.T) {
 	newLab(t, func(c *node.Config) { c.Buffer = buffer }).run(minute)
 	l := newLab(t, func(c *node.Config) { c.Buffer, c.Boot = buffer, 7 }) // and now those are of an earlier boot
 	l.connect()
-	want := []span{{second, 4, 13, 9, 4}}
+	want := []span{{2 * second, 4, 13, 9, 4}}
 	if diff := cmp.Diff(want, l.backlog(2*second)); diff != "" {
 		t.Errorf("backlog (-want +got):\n%s", diff)
 	}

@@ -32,6 +32,7 @@
 package node
 
 import (
+	"cmp"
 	"errors"
 
 	"github.com/iot-smart-meter/smartmeter"
@@ -97,6 +98,9 @@ type Config struct {
 	// Minutes is for how many minutes the register is remembered beyond what
 	// Buffer holds, 0 for none: see WeekOfMinutes.
 	Minutes int
+	// BacklogPause is the time between two messages of the backlog, of at most 32
+	// samples each; 0 means the constant BacklogPause. At most 16 s.
+	BacklogPause smartmeter.Millis
 
 	// Firmware and Model are for people to read, at most 64 bytes each.
 	Firmware, Model string
@@ -183,6 +187,9 @@ func New(c Config) (*Node, error) {
 	if len(c.Firmware) > maxNameLen || len(c.Model) > maxNameLen {
 		return nil, errors.New("node: Firmware and Model may have 64 bytes")
 	}
+	if c.BacklogPause < 0 || c.BacklogPause > backlogWindow {
+		return nil, errors.New("node: BacklogPause may be 16 s")
+	}
 	n := &Node{
 		id:       c.ID,
 		boot:     c.Boot,
@@ -197,7 +204,7 @@ func New(c Config) (*Node, error) {
 		topics:   topicsOf(c.Topics, c.ID),
 		buffer:   c.Buffer,
 		metering: meteringAtBoot(&c),
-		out:      outbox{minutes: newMinutes(c.Minutes)},
+		out:      outbox{minutes: newMinutes(c.Minutes), pause: cmp.Or(c.BacklogPause, BacklogPause)},
 	}
 	if n.buffer == nil {
 		n.buffer = new(Ring)

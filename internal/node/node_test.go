@@ -125,7 +125,7 @@ func TestNodeOffersAgainWhatMustNotBeLost(t *testing.T) {
 	}
 	l.link.full = false
 	l.run(500)
-	checkPrefixes(t, texts(l.link.sent), []string{"status Online", "info", "relay/state 0"})
+	checkPrefixes(t, texts(l.link.sent), []string{"status Online", "info", "relay/state 0", "pzem/backlog"})
 }
 
 func TestWillAndSubscriptions(t *testing.T) {

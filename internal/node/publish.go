@@ -76,7 +76,8 @@ func (n *Node) Connected(t smartmeter.Millis) {
 	_, kept := n.buffer.Bounds()
 	n.rewind(t, kept)
 	n.out.patience = resendAfter
-	n.due.backlog = t + backlogPause // by then the hub may have said what it has
+	// Nodes that return together do not send in step.
+	n.due.backlog = t + backlogWait + smartmeter.Millis(n.boot)%n.out.pause
 	n.publishPending(t)
 }
 

@@ -17,6 +17,10 @@ const (
 	// acknowledged them by then, and the disk is spared: with it, nothing is
 	// ever written.
 	writeAfter smartmeter.Millis = 60_000
+	// FilePause is the time between two messages of a file's backlog: 128 samples a
+	// second. A week is sent within 16 minutes, and a hundred nodes that return
+	// together ask of their hub a quarter of what it takes.
+	FilePause smartmeter.Millis = 250
 	// tailKept bounds the samples in memory while the disk takes none.
 	tailKept = 1024
 )

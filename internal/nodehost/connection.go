@@ -62,6 +62,10 @@ const (
 	handover = 100 * time.Millisecond
 	// maxQueued bounds the messages that wait for a slow broker.
 	maxQueued = 64
+	// bulky is from how many bytes on a message with QoS 1 is bulk. Of that one at
+	// most is on its way: what is measured now waits for no more than one message
+	// of what was, however slow the line or the hub.
+	bulky = 1024
 )
 
 // DefaultBackoff waits at least 1 s, and at most 2 s, 4 s and so on up to 60 s,
@@ -86,6 +90,7 @@ type Connection struct {
 
 	mu    sync.Mutex
 	queue chan smartmeter.Message // of the present session; nil without one
+	bulk  <-chan struct{}         // closed when the bulk on its way has arrived
 }
 
 // Connect returns at once and connects in the background, again and again
@@ -135,11 +140,29 @@ func (b *Broker) address() (string, error) {
 func (c *Connection) Publish(topic string, payload []byte, qos uint8, retained bool) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.queue == nil || len(c.queue) == cap(c.queue) {
+	m := smartmeter.Message{Topic: topic, Payload: payload, QoS: qos, Retained: retained}
+	if c.queue == nil || len(c.queue) == cap(c.queue) || isBulk(&m) && c.busy() {
 		return false
 	}
-	c.queue <- smartmeter.Message{Topic: topic, Payload: bytes.Clone(payload), QoS: qos, Retained: retained}
+	if isBulk(&m) {
+		c.bulk = make(chan struct{}) // until it is handed over
+	}
+	m.Payload = bytes.Clone(payload)
+	c.queue <- m
 	return true
+}
+
+// isBulk reports whether a message waits for the one before it, see bulky.
+func isBulk(m *smartmeter.Message) bool { return m.QoS == 1 && len(m.Payload) >= bulky }
+
+// busy reports whether bulk is on its way. The caller holds mu.
+func (c *Connection) busy() bool {
+	select {
+	case <-c.bulk:
+		return false
+	default:
+		return c.bulk != nil
+	}
 }
 
 // Close publishes what is queued and then the will, for a broker that was told
@@ -237,8 +260,12 @@ func (c *Connection) session() error {
 	for {
 		select {
 		case m := <-queue:
-			if _, err := c.publish(client, m, lost); err != nil {
+			token, err := c.publish(client, m, lost)
+			if err != nil {
 				return err
+			}
+			if isBulk(&m) {
+				c.follow(token.Done())
 			}
 		case err := <-lost:
 			return err
@@ -253,8 +280,15 @@ func (c *Connection) session() error {
 func (c *Connection) open() chan smartmeter.Message {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.queue = make(chan smartmeter.Message, maxQueued)
+	c.queue, c.bulk = make(chan smartmeter.Message, maxQueued), nil
 	return c.queue
+}
+
+// follow lets the next bulk go when the broker has taken the one before.
+func (c *Connection) follow(taken <-chan struct{}) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.bulk = taken
 }
 
 // shut takes no more messages.

@@ -148,7 +148,7 @@ func (h *Host) newCore(c *Config) (*node.Node, error) {
 		return nil, err
 	}
 	h.keep(samples)
-	of.Buffer = samples
+	of.Buffer, of.BacklogPause = samples, FilePause
 	return node.New(of)
 }
 

@@ -58,6 +58,20 @@ func (d *drain) backlog(p *plug, samples int) {
 	d.perSecond[int64((w.agenda.Now()-w.back)/time.Second)] += samples
 }
 
+// rate is how many samples of backlog came in a second, in the ten seconds in
+// which most did.
+func (d *drain) rate() int {
+	most := 0
+	for end := range d.perSecond {
+		sum := 0
+		for second := end - 9; second <= end; second++ {
+			sum += d.perSecond[second]
+		}
+		most = max(most, sum/10)
+	}
+	return most
+}
+
 // outcome adds up what became of a household.
 type outcome struct {
 	whole, thinned, gone int // samples
@@ -81,15 +95,15 @@ func (w *week) check() {
 
 // tell says what the figures are, and that there are any.
 func (o *outcome) tell(w *week) {
-	peak := 0
-	for _, n := range w.drain.perSecond {
-		peak = max(peak, n)
-	}
+	rate := w.drain.rate()
 	w.t.Logf("%d samples kept whole, %d as the register of a minute, %d had to go", o.whole, o.thinned, o.gone)
 	w.t.Logf("%d Wh, of which %d are unaccounted", o.used, o.missing)
-	w.t.Logf("rings drained within %v of their return, files within %v; %d samples of backlog, at most %d in a second", o.ring, o.any, w.drain.samples, peak)
+	w.t.Logf("rings drained within %v of their return, files within %v; %d samples of backlog, %d a second in the best ten seconds", o.ring, o.any, w.drain.samples, rate)
 	w.t.Logf("%d live samples beside it, the worst %v late", w.drain.lives, w.drain.lateness)
-	if o.thinned == 0 || o.gone == 0 || w.drain.lives == 0 {
+	if rate < w.perSecond {
+		w.t.Errorf("-week.seed=%d: the backlog came at %d samples a second, want %d", w.seed, rate, w.perSecond)
+	}
+	if w.minutes > 0 && o.thinned == 0 || o.gone == 0 || w.drain.lives == 0 {
 		w.t.Errorf("-week.seed=%d: the week was too quiet", w.seed)
 	}
 }

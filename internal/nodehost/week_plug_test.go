@@ -92,6 +92,7 @@ func (w *week) install() {
 			case kind.name == "file":
 				p.disk = faultdisk.New(w.seed + uint64(i))
 				p.Node.Metrics = smartmeter.Millis(fileInterval.Milliseconds())
+				p.BacklogPause = FilePause
 			case i%10 == 1:
 				p.role = leased
 				p.Node.Relay.PowerUp = wire.PositionOff

@@ -30,6 +30,9 @@ type household struct {
 	// brokerLives says that the broker is a program of its own: nodes stay
 	// connected and talk to nobody.
 	brokerLives bool
+	// perSecond is how many samples of backlog the nodes must send in a second, for
+	// ten seconds at least.
+	perSecond int
 }
 
 // week is a household that lives on while its hub does not.
@@ -60,11 +63,17 @@ func TestHubIsDeadBesideItsBroker(t *testing.T) {
 	runWeeks(t, household{rings: 6, minutes: 2, files: 1, dead: 30 * time.Hour, brokerLives: true})
 }
 
+// TestHundredFilesComeHome gives a hub that was dead for half a day what a hundred
+// nodes with files have kept for it, all at once.
+func TestHundredFilesComeHome(t *testing.T) {
+	runWeeks(t, household{rings: 10, files: 100, dead: 12 * time.Hour, perSecond: 10_000})
+}
+
 // runWeeks lets as many households live as are wanted.
 func runWeeks(t *testing.T, home household) {
 	t.Helper()
 	if testing.Short() { // the race detector takes its time
-		home.rings, home.minutes, home.files, home.dead = 6, 2, 1, 8*time.Hour
+		home.rings, home.minutes, home.files, home.dead, home.perSecond = 6, 2, 1, 8*time.Hour, 0
 	}
 	for i := range *weeks {
 		seed := *weekSeed + uint64(i)
@@ -112,10 +121,10 @@ func (w *week) live() {
 }
 
 // longestDrain is how long a file of the whole outage takes at 32 samples a
-// second, with time to connect and for the last receipts; where the broker lived
-// on, also until a node has noticed that somebody listens again.
+// message, with time to connect and for the last receipts.
 func (w *week) longestDrain() time.Duration {
-	return w.dead/fileInterval*time.Second/32 + 15*time.Minute
+	const pause = time.Duration(FilePause) * time.Millisecond
+	return w.dead/fileInterval*pause/32 + 3*time.Minute
 }
 
 // pass lets time pass.

@@ -110,7 +110,7 @@ func (b openBook) PutCommand(c smartmeter.Command) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.write(c)
-	if c.Cause == smartmeter.CauseExternal {
+	if c.Cause.Unasked() {
 		return nil
 	}
 	o := b.orders[c.ID]
@@ -327,6 +327,8 @@ func (b openBook) Devices(context.Context) (all []smartmeter.Device, err error) 
 
 // What follows is of no interest here.
 
+func (openBook) PutAlert(smartmeter.Alert) error                          { return nil }
+func (openBook) Alerts(context.Context, int) ([]smartmeter.Alert, error)  { return nil, nil }
 func (openBook) Latest(context.Context) ([]smartmeter.Reading, error)     { return nil, nil }
 func (openBook) Lost(smartmeter.NodeID, uint8, smartmeter.BootID, uint32) {}
 func (openBook) Place(string, smartmeter.Instant) error                   { return nil }

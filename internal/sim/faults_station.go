@@ -30,6 +30,8 @@ type StationConfig struct {
 	// Buffer opens what keeps its samples, at every boot; nil is for a node.Ring,
 	// which forgets them with the power.
 	Buffer func() (node.Buffer, error)
+	// BacklogPause is as in node.Config.
+	BacklogPause smartmeter.Millis
 	// Load is what is behind its relay.
 	Load smartmeter.Measurement
 	// Witness is told of everything that happens at it; it must not be nil.
@@ -144,7 +146,7 @@ func (s *Station) bootCore(boot smartmeter.BootID) (core, error) {
 	}
 	return node.New(node.Config{
 		ID: s.ID, Boot: boot, Meter: meterOf(s), Link: s, Relay: &s.relay, Settings: s.settings, Buffer: kept,
-		Firmware: "simulated", Model: "station", WarmUp: 4 * second, Minutes: s.Minutes,
+		Firmware: "simulated", Model: "station", WarmUp: 4 * second, Minutes: s.Minutes, BacklogPause: s.BacklogPause,
 	})
 }
 

@@ -272,6 +272,8 @@ func (e entry) about(erased erasedEntry) bool {
 		return e.Device.ID == erased.Device.ID
 	case e.Command != nil:
 		return e.Command.Device == erased.Device.ID
+	case e.Alert != nil:
+		return e.Alert.Device == erased.Device.ID
 	case e.Correction != nil:
 		d := erased.Device
 		return e.Correction.Device == d.ID || e.Correction.Node == d.Node && e.Correction.Channel == d.Channel

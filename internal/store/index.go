@@ -280,7 +280,7 @@ func identify(conn *sqlite.Conn, known int) error {
 // missing returns an error if a table of the index is not there although the
 // database claims to be up to date.
 func missing(conn *sqlite.Conn) error {
-	for table := range strings.FieldsSeq("channel chunk sums latest boot_span device command setting mark progress change energy_day energy_month energy_settled correction") {
+	for table := range strings.FieldsSeq("channel chunk sums latest boot_span device command alert setting mark progress change energy_day energy_month energy_settled correction") {
 		if _, err := number(conn, `SELECT count(*) FROM (SELECT 1 FROM `+table+` LIMIT 1)`); err != nil {
 			return fmt.Errorf("%w: %w", errIndexBroken, err)
 		}

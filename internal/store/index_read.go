@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
@@ -178,9 +179,9 @@ func (x *index) boots(ctx context.Context) iter.Seq2[bootSpan, error] {
 
 // devices returns all devices in the order of their ids.
 func (x *index) devices(ctx context.Context) ([]smartmeter.Device, error) {
-	return allRows(eachRow(ctx, x, "devices", `SELECT id, name, room, kind, node, channel, parent FROM device ORDER BY id`, nil,
+	return allRows(eachRow(ctx, x, "devices", `SELECT id, name, room, kind, node, channel, parent, settings FROM device ORDER BY id`, nil,
 		func(stmt *sqlite.Stmt) smartmeter.Device {
-			return smartmeter.Device{
+			d := smartmeter.Device{
 				ID:      smartmeter.DeviceID(stmt.ColumnText(0)),
 				Name:    stmt.ColumnText(1),
 				Room:    stmt.ColumnText(2),
@@ -189,6 +190,8 @@ func (x *index) devices(ctx context.Context) ([]smartmeter.Device, error) {
 				Channel: uint8(stmt.ColumnInt(5)),
 				Parent:  smartmeter.DeviceID(stmt.ColumnText(6)),
 			}
+			_ = json.Unmarshal([]byte(stmt.ColumnText(7)), &d.Settings) // "" is none
+			return d
 		}))
 }
 

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -308,7 +309,7 @@ func TestIndexFilesAndSettings(t *testing.T) {
 	defer x.writer.Put(conn)
 	for pragma, value := range map[string]int64{
 		"synchronous": 2, "secure_delete": 1, "page_size": 4096, "foreign_keys": 1, "busy_timeout": 5000,
-		"application_id": indexApplicationID, "user_version": 3, "temp_store": 2,
+		"application_id": indexApplicationID, "user_version": 4, "temp_store": 2,
 	} {
 		got, err := number(conn, "PRAGMA "+pragma)
 		want(t, pragma, got, err, value)
@@ -318,11 +319,15 @@ func TestIndexFilesAndSettings(t *testing.T) {
 // People read the database with the sqlite3 shell; these are their tables.
 func TestIndexViews(t *testing.T) {
 	x := newIndex(t)
-	ok(t, x.apply(t.Context(), sampleChange()))
+	change := sampleChange()
+	change.devices[slices.IndexFunc(change.devices, func(d smartmeter.Device) bool { return d.ID == "lamp:3" })].Settings = smartmeter.Settings{Rev: 1, PowerUp: smartmeter.PositionLast}
+	change.alerts = []smartmeter.Alert{{ID: "a1", Kind: smartmeter.AlertCutOff, Severity: smartmeter.Critical, Device: "oven", Text: "cut off", RaisedAt: 1}}
+	ok(t, x.apply(t.Context(), change))
 	for view, row := range map[string]string{
 		"v_channels ORDER BY key":                   "1|ab000000000000000000000000000001|oven|0",
-		"v_devices ORDER BY id":                     "lamp:3|Lamp||lighting|lamp|3|oven",
+		"v_devices ORDER BY id":                     `lamp:3|Lamp||lighting|lamp|3|oven|{"Rev":1,"PowerUp":"last"}`,
 		"v_commands ORDER BY id":                    "c1|oven|on|api|2023-11-14T22:13:20.001Z|sent||",
+		"v_alerts ORDER BY id":                      "a1|cut_off|critical|oven|cut off|1970-01-01T00:00:00.001Z|||",
 		"v_chunks ORDER BY node DESC, version DESC": "oven|0|2023-11-14|2|17280|2023-11-14T00:00:00.005Z|2023-11-14T23:59:59.000Z|2024-08|1|20630733826|102|01db4c0200000000000000000000000000000000000000000000000000000000",
 		"v_sums ORDER BY node DESC, day_utc":        "oven|0|2023-11-14|2|11",
 		"v_latest ORDER BY node DESC":               "oven|0|2023-11-14T22:13:20.123Z|230.1|9.6|2201.0|1000000000000|49.9|0.99",

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -33,6 +34,7 @@ type indexChange struct {
 	boots    []bootSpan
 	devices  []smartmeter.Device
 	commands []smartmeter.Command
+	alerts   []smartmeter.Alert
 	// corrections are kept as they were made first.
 	corrections []smartmeter.Correction
 	energy      []energyChange
@@ -76,7 +78,7 @@ func transact(conn *sqlite.Conn, c indexChange) (err error) {
 	t := indexWriter{conn}
 	for _, write := range []func(indexChange) error{
 		t.erase, t.move, t.drop, t.putChannels, t.putChunks, t.putSums, t.putLatest, t.putBoots,
-		t.putDevices, t.putCommands, t.putCorrections, t.putEnergy, t.putSettings, t.putMarks, t.putApplied,
+		t.putDevices, t.putCommands, t.putAlerts, t.putCorrections, t.putEnergy, t.putSettings, t.putMarks, t.putApplied,
 	} {
 		if err := write(c); err != nil {
 			return err
@@ -189,16 +191,28 @@ func (t indexWriter) putBoots(c indexChange) error {
 func (t indexWriter) putDevices(c indexChange) error {
 	for _, d := range c.devices {
 		if err := t.do(`
-			INSERT INTO device (id, name, room, kind, node, channel, parent) VALUES (?, ?, ?, ?, ?, ?, ?)
+			INSERT INTO device (id, name, room, kind, node, channel, parent, settings) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 			ON CONFLICT (id) DO UPDATE SET name = excluded.name, room = excluded.room, kind = excluded.kind,
-				node = excluded.node, channel = excluded.channel, parent = excluded.parent
-			WHERE (name, room, kind, node, channel, parent) IS NOT
-				(excluded.name, excluded.room, excluded.kind, excluded.node, excluded.channel, excluded.parent)`,
-			d.ID, d.Name, d.Room, d.Kind, d.Node, d.Channel, d.Parent); err != nil {
+				node = excluded.node, channel = excluded.channel, parent = excluded.parent, settings = excluded.settings
+			WHERE (name, room, kind, node, channel, parent, settings) IS NOT
+				(excluded.name, excluded.room, excluded.kind, excluded.node, excluded.channel, excluded.parent, excluded.settings)`,
+			d.ID, d.Name, d.Room, d.Kind, d.Node, d.Channel, d.Parent, encodeSettings(d.Settings)); err != nil {
 			return fmt.Errorf("device %s: %w", d.ID, err)
 		}
 	}
 	return nil
+}
+
+// encodeSettings returns settings as the index has them, "" for none.
+func encodeSettings(s smartmeter.Settings) string {
+	if s == (smartmeter.Settings{}) {
+		return ""
+	}
+	text, err := json.Marshal(s)
+	if err != nil {
+		panic(err) // strings and integers only
+	}
+	return string(text)
 }
 
 func (t indexWriter) putCommands(c indexChange) error {
@@ -309,6 +323,9 @@ func (t indexWriter) eraseDevice(id smartmeter.DeviceID) error {
 		return err
 	}
 	if err := t.do(`DELETE FROM command WHERE device = ?`, id); err != nil {
+		return err
+	}
+	if err := t.do(`DELETE FROM alert WHERE device = ?`, id); err != nil {
 		return err
 	}
 	return t.do(`DELETE FROM device WHERE id = ?`, id)

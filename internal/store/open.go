@@ -32,6 +32,9 @@ var errRebuild = errors.New("somebody has asked for it")
 // that is damaged, or knows of files that are gone, is made again, and so is one
 // that somebody does not trust.
 func (s *Store) openIndex(ctx context.Context, _ disk.FS) error {
+	if s.trial != "" {
+		return s.openIndexAt(ctx, filepath.Join(s.trial, databaseName))
+	}
 	path := filepath.Join(s.dir, databaseName)
 	if err := s.openIndexAt(ctx, path); !errors.Is(err, errIndexBroken) && !errors.Is(err, errRebuild) {
 		return err
@@ -151,6 +154,7 @@ func (s *Store) adopt(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read the monthly files: %w", err)
 	}
+	s.met.archive = report
 	for _, d := range report.Damage {
 		s.log.Error("a part of the monthly files is lost", "damage", d.String())
 	}
@@ -197,7 +201,9 @@ func (a *adoption) take(ctx context.Context, f archive.Frame) error {
 	}
 	if err != nil {
 		a.store.log.Error("a part of the monthly files cannot be used", "place", f.Place.String(), "err", err)
+		a.store.met.unusable = append(a.store.met.unusable, fmt.Sprintf("%v: %v", f.Place, err))
 	}
+	a.store.progress(len(f.Payload))
 	if len(a.change.sums) < 500 {
 		return nil
 	}
@@ -263,7 +269,7 @@ func (a *adoption) note(c *channel) {
 // flush applies what was gathered.
 func (a *adoption) flush(ctx context.Context, marks archive.Marks) error {
 	entries := a.store.changeOf(a.entries)
-	a.change.devices, a.change.commands, a.change.corrections = entries.devices, entries.commands, entries.corrections
+	a.change.devices, a.change.commands, a.change.alerts, a.change.corrections = entries.devices, entries.commands, entries.alerts, entries.corrections
 	for _, c := range slices.SortedFunc(maps.Keys(a.noted), byKey) {
 		c.noteIn(&a.change)
 	}

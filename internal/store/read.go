@@ -226,6 +226,7 @@ func (s *Store) readSealed(ctx context.Context, c *channel, day chunk.Day, dec *
 		_, readings, err := s.readChunk(c, row, dec, nil, nil)
 		if err == nil {
 			row.version = highest
+			s.progress(int(row.place.length))
 			return row, readings, nil
 		}
 		if !lost(err) || errors.Is(err, disk.ErrIO) {
@@ -344,19 +345,26 @@ func (s *Store) Devices(context.Context) ([]smartmeter.Device, error) {
 
 // Commands returns a device's newest commands, newest first.
 func (s *Store) Commands(ctx context.Context, device smartmeter.DeviceID, limit int) ([]smartmeter.Command, error) {
-	s.mu.Lock()
-	behind := len(s.entries)+len(s.unindexed) > 0
-	s.mu.Unlock()
-	if behind {
-		if err := s.Sync(ctx); err != nil {
-			s.log.Debug("a query misses what could not be written yet", "err", err)
-		}
-	}
+	s.catchUp(ctx)
 	commands, err := s.index.commands(ctx, device, limit)
 	if err != nil {
 		return nil, fmt.Errorf("read the commands of %s: %w", device, err)
 	}
 	return commands, nil
+}
+
+// catchUp brings the index up to date, if it is behind with what people and
+// relays did and the disk lets it.
+func (s *Store) catchUp(ctx context.Context) {
+	s.mu.Lock()
+	behind := len(s.entries)+len(s.unindexed) > 0
+	s.mu.Unlock()
+	if !behind {
+		return
+	}
+	if err := s.Sync(ctx); err != nil {
+		s.log.Debug("a query misses what could not be written yet", "err", err)
+	}
 }
 
 // Retained returns what was kept for the broker, by topic.

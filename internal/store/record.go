@@ -25,6 +25,7 @@ type entry struct {
 	Channel  *channelEntry       `json:"channel,omitempty"`
 	Device   *smartmeter.Device  `json:"device,omitempty"`
 	Command  *smartmeter.Command `json:"command,omitempty"`
+	Alert    *smartmeter.Alert   `json:"alert,omitempty"`
 	Erased   *erasedEntry        `json:"erased,omitempty"`
 	Retained *retainedEntry      `json:"retained,omitempty"`
 	// Correction is one of energy.

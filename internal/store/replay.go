@@ -26,6 +26,7 @@ func (s *Store) openLog(ctx context.Context, fs disk.FS) error {
 	if err := r.end(); err != nil {
 		return err
 	}
+	s.met.log, s.met.nameless = report, r.unknown
 	for _, d := range report.Damage {
 		s.log.Error("a part of the log is lost", "damage", d.String())
 	}

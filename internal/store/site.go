@@ -2,15 +2,14 @@ package store
 
 import (
 	"context"
-	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"io"
 	"io/fs"
 	"path"
 
+	"github.com/iot-smart-meter/smartmeter/internal/archive"
 	"github.com/iot-smart-meter/smartmeter/internal/chunk"
 	"github.com/iot-smart-meter/smartmeter/internal/disk"
 )
@@ -64,47 +63,33 @@ func (s *Store) siteOfMonths(files disk.FS) (site chunk.ID, err error) {
 		return site, err
 	}
 	for _, e := range entries {
-		for copy := range int64(2) {
-			header, err := readHead(files, path.Join(chunkDir, e.Name), copy*disk.SectorBytes)
-			if err != nil {
-				return site, err
-			}
-			if string(header[:7]) == "SMarc\r\n" && binary.LittleEndian.Uint32(header[64:]) == crc32.Checksum(header[:64], crc32.MakeTable(crc32.Castagnoli)) {
-				return chunk.ID(header[8:24]), nil
-			}
+		header, err := readHead(files, path.Join(chunkDir, e.Name))
+		if err != nil {
+			return site, err
+		}
+		if of, ok := archive.Identify(header); ok {
+			return of.Site, nil
 		}
 	}
 	_, err = io.ReadFull(s.random, site[:])
 	return site, err
 }
 
-// readHead returns 68 bytes of a file, zeroes where there are none.
-func readHead(files disk.FS, name string, at int64) (head [68]byte, err error) {
+// readHead returns as many bytes as say which monthly file a file is, or what
+// there is of them.
+func readHead(files disk.FS, name string) ([]byte, error) {
 	f, err := files.Open(name)
 	if err != nil {
-		return head, err
+		return nil, err
 	}
-	if _, err = f.ReadAt(head[:], at); errors.Is(err, io.EOF) {
+	head := make([]byte, archive.HeaderBytes)
+	n, err := f.ReadAt(head, 0)
+	if errors.Is(err, io.EOF) {
 		err = nil
 	}
-	return head, errors.Join(err, f.Close())
+	return head[:n], errors.Join(err, f.Close())
 }
 
 func writeSite(files disk.FS, site chunk.ID) error {
-	const draft = siteName + ".new"
-	if err := files.Remove(draft); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	f, err := files.Create(draft, 0)
-	if err != nil {
-		return err
-	}
-	_, err = f.WriteAt([]byte(hex.EncodeToString(site[:])+"\n"), 0)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	if err := files.Rename(draft, siteName); err != nil {
-		return err
-	}
-	return files.SyncDir(".")
+	return disk.ReplaceFile(files, siteName, []byte(hex.EncodeToString(site[:])+"\n"))
 }

@@ -275,6 +275,7 @@ func (s *Store) indexEntries(ctx context.Context) error {
 func (s *Store) changeOf(entries []entry) (change indexChange) {
 	commands := make(map[string]int)
 	devices := make(map[smartmeter.DeviceID]int)
+	alerts := make(map[string]int)
 	for _, e := range entries {
 		switch {
 		case e.Channel != nil:
@@ -285,6 +286,8 @@ func (s *Store) changeOf(entries []entry) (change indexChange) {
 			change.commands = putLast(change.commands, commands, e.Command.ID, *e.Command)
 		case e.Device != nil:
 			change.devices = putLast(change.devices, devices, e.Device.ID, *e.Device)
+		case e.Alert != nil:
+			change.alerts = putLast(change.alerts, alerts, e.Alert.ID, *e.Alert)
 		case e.Correction != nil:
 			change.corrections = append(change.corrections, *e.Correction)
 		}

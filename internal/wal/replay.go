@@ -68,7 +68,9 @@ func (r *recovery) replay(i int) error {
 		return err
 	}
 	r.expected = max(r.expected, s.expected)
-	r.report.Torn = r.report.Torn || s.torn && found.cutoff == unknown
+	if s.torn && found.cutoff == unknown {
+		r.report.Torn, r.report.TornIn, r.report.TornRecords = true, found.tag.base()+segmentSuffix, s.tornRecords
+	}
 	if i == len(r.found)-1 && !unreadable {
 		r.cutTail(found, s.end)
 	}

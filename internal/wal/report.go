@@ -10,6 +10,10 @@ type Report struct {
 	// Torn says that the last batch was not whole: the trace of a power cut.
 	// Its records were never acknowledged, on a disk that does not lie.
 	Torn bool
+	// TornIn is the segment that ends in it, TornRecords how many records of it
+	// are whole, and void all the same.
+	TornIn      string
+	TornRecords int
 	// Damage is what is missing though it was once durable, or may be.
 	Damage []Damage
 }

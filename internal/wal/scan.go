@@ -19,6 +19,8 @@ type scan struct {
 	closed   bool     // all below the cutoff was acknowledged
 	end      int      // behind the last intact record
 	torn     bool     // it ends in a batch that is not whole
+	// tornRecords is how many records of that batch are whole.
+	tornRecords int
 
 	record  func(frame) error
 	missing func(at int, from, to Position)
@@ -89,8 +91,10 @@ func (s *scan) resume() (frame, bool) {
 			next, found = f, true
 		}
 		if f.starts || s.closed {
+			s.tornRecords = 0
 			return next, true
 		}
+		s.tornRecords++
 		at = f.end - 1
 	}
 	s.torn = found || s.halfFrame()

@@ -7,7 +7,8 @@ import (
 )
 
 // Ack tells a node that all samples of a boot up to Seq are durable at the
-// hub, or known to be lost: the node may forget them.
+// hub, or known to be lost: the node may forget them. 0 says that none are, and
+// that the hub is there.
 type Ack struct {
 	Boot smartmeter.BootID
 	Seq  uint32
@@ -22,7 +23,7 @@ func DecodeAck(p []byte) (Ack, error) {
 		case fieldBoot:
 			d.boot(&a.Boot)
 		case fieldSeq:
-			whole(&d, &a.Seq, 1, math.MaxUint32)
+			whole(&d, &a.Seq, 0, math.MaxUint32)
 		default:
 			d.skip()
 		}

@@ -9,18 +9,19 @@ import (
 // Seconds is a duration in whole seconds.
 type Seconds int32
 
-// Position is a relay's position, or the one it last had, in a configuration.
-type Position string
+// Position is where a relay goes by itself.
+type Position = smartmeter.Position
 
 // The positions.
 const (
-	PositionOff  Position = "off"
-	PositionOn   Position = "on"
-	PositionLast Position = "last" // as it was before the power failed
+	PositionOff  = smartmeter.PositionOff
+	PositionOn   = smartmeter.PositionOn
+	PositionLast = smartmeter.PositionLast
 )
 
 // Config is a node's whole configuration as the hub wants it. Times, limits
-// and counts of 0 mean "no limit", except for the three intervals.
+// and counts of 0 mean "no limit", except for the three intervals: there 0 is
+// nobody's wish, and leaves the node's own.
 type Config struct {
 	Rev       uint32 // from 1; 0 in what a node keeps while the hub never configured it
 	Metrics   smartmeter.Millis
@@ -140,9 +141,9 @@ func (d *scanner) limits(l *Limits) {
 func AppendConfig(dst []byte, c *Config) []byte {
 	dst = append(dst, '{')
 	dst = appendInt(dst, "rev", c.Rev)
-	dst = appendInt(dst, "metrics", c.Metrics)
-	dst = appendInt(dst, "energy", c.Energy)
-	dst = appendInt(dst, "heartbeat", c.Heartbeat)
+	dst = appendSet(dst, "metrics", c.Metrics)
+	dst = appendSet(dst, "energy", c.Energy)
+	dst = appendSet(dst, "heartbeat", c.Heartbeat)
 	dst = appendRelayConfig(appendName(dst, "relay"), &c.Relay)
 	dst = appendLimits(appendName(dst, "limits"), &c.Limits)
 	return append(dst, '}')

@@ -76,7 +76,8 @@ func TestAnswerVerdicts(t *testing.T) {
 	})
 	judge(t, DecodeAck, []verdict{
 		{`{"boot":"1a2b3c4d","seq":1}`, nil},
-		{`{"boot":"1a2b3c4d","seq":0}`, OutOfRange},
+		{`{"boot":"1a2b3c4d","seq":0}`, nil},
+		{`{"boot":"1a2b3c4d","seq":-1}`, OutOfRange},
 		{`{"boot":"1a2b3c4d"}`, MissingField},
 		{`{"seq":1}`, MissingField},
 	})

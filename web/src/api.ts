@@ -3,6 +3,8 @@
 // times are RFC 3339 strings, or Unix milliseconds in columns of readings.
 
 import type { Buckets } from "./buckets";
+import type { Dates } from "./calendar";
+import type { Energy } from "./energy";
 
 export type LoadKind = "generic" | "must_stay_on" | "heater" | "compressor" | "lighting";
 /** "none": there is no relay to move. */
@@ -144,6 +146,19 @@ export async function fetchBuckets(id: string, fromMillis: number, toMillis: num
   const response = await call(`${devicePath(id)}/readings?${query}`);
   const page = (await response.json()) as StepPage;
   return { tMillis: page.t, mean: page.power, min: page.power_min, max: page.power_max };
+}
+
+/** fetchToday returns what all devices, and the house, used since the midnight of the site. */
+export async function fetchToday(): Promise<Energy> {
+  return (await (await call(`${base}/energy`)).json()) as Energy;
+}
+
+/** fetchEnergy returns what devices used in a stretch of dates of the site, up to now if that is in it; without an id all of them, with the rests of parents. */
+export async function fetchEnergy(dates: Dates, today: string, step: "1h" | "1d" | "whole", id?: string): Promise<Energy> {
+  const query = new URLSearchParams({ from: dates.from, step });
+  if (dates.to <= today) query.set("to", dates.to);
+  if (id !== undefined) query.set("device", id);
+  return (await (await call(`${base}/energy?${query}`)).json()) as Energy;
 }
 
 /** putRelay asks the hub to move a relay and waits for the node's word. It throws a Refusal, or a TypeError or DOMException when the hub cannot be reached. */

@@ -31,16 +31,26 @@ test("the other quantities are no finer than the meter measures", () => {
   equal(format.text(format.powerFactor(0.9)), "0.90");
 });
 
-test("a register of watt hours reads in kWh", () => {
-  equal(format.text(format.energy(412_350)), "412.35\u00a0kWh");
-  equal(format.text(format.energy(4)), "0.00\u00a0kWh");
-  equal(format.text(format.energy(9_999_990)), "9999.99\u00a0kWh");
-  equal(format.text(format.energy(1_234_567_890)), "1\u202f234\u202f567.89\u00a0kWh");
+test("energy reads in kWh, to the watt hour", () => {
+  equal(format.text(format.energy(412_350)), "412.350\u00a0kWh");
+  equal(format.text(format.energy(4)), "0.004\u00a0kWh");
+  equal(format.text(format.energy(-1234)), "\u22121.234\u00a0kWh");
+  equal(format.text(format.energy(1_234_567_891)), "1\u202f234\u202f567.891\u00a0kWh");
+});
+
+test("money keeps the hub's digits", () => {
+  const digits = (amount: string, currency: string) => format.amount({ amount, currency }).replace(/[^\d.,-]/g, "");
+  equal(digits("3.84", "EUR"), "3.84");
+  equal(digits("0.00", "EUR"), "0.00");
+  equal(digits("-12.345", "EUR"), "-12.345");
+  equal(digits("17", "JPY"), "17");
 });
 
 test("an axis marks round numbers", () => {
   equal(format.wattMark(5), "5\u00a0W");
   equal(format.wattMark(2.5), "2.5\u00a0W");
+  equal(format.energyMark(2500), "2.5\u00a0kWh");
+  equal(format.energyMark(0), "0");
   equal(format.wattMark(20_000), "20\u202f000\u00a0W");
 });
 

@@ -40,10 +40,22 @@ export function powerFactor(ratio: number): Figure {
   return { value: ratio.toFixed(2), unit: "" };
 }
 
-/** energy shows a register, which counts watt hours. */
+/** energy shows watt hours to the last one, as the command line does: whoever compares finds the same digits. */
 export function energy(wattHours: number): Figure {
-  const [whole = "", fraction = ""] = (wattHours / 1000).toFixed(2).split(".");
-  return { value: `${grouped(whole)}.${fraction}`, unit: "kWh" };
+  const [whole = "", fraction = ""] = (Math.abs(wattHours) / 1000).toFixed(3).split(".");
+  return { value: `${wattHours < 0 ? "\u2212" : ""}${grouped(whole)}.${fraction}`, unit: "kWh" };
+}
+
+/** energyMark labels an axis, whose marks are round numbers. */
+export function energyMark(wattHours: number): string {
+  return wattHours === 0 ? "0" : text({ value: grouped(String(wattHours / 1000)), unit: "kWh" });
+}
+
+/** amount shows money with the digits that the hub wrote. */
+export function amount({ amount, currency }: { amount: string; currency: string }): string {
+  const digits = amount.split(".")[1]?.length ?? 0;
+  const format = new Intl.NumberFormat(undefined, { style: "currency", currency, minimumFractionDigits: digits, maximumFractionDigits: digits });
+  return format.format(Number(amount));
 }
 
 /** text joins a figure and its unit so that no line breaks between them. */

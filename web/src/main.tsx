@@ -7,6 +7,7 @@ import "./styles/empty.css";
 import "./styles/home.css";
 import "./styles/relay.css";
 import "./styles/device.css";
+import "./styles/energy.css";
 import { App } from "./components/app";
 import { followLocation } from "./route";
 import { start } from "./sync";

@@ -4,6 +4,7 @@
 import { computed, signal, untracked, type ReadonlySignal, type Signal } from "@preact/signals";
 import type { Command, Device, Latest, Relay } from "./api";
 import { noBuckets, type Buckets } from "./buckets";
+import { dateOf, type Energy } from "./energy";
 import type { StepRangeName } from "./range";
 import { isPending, relaySituation, type Ask, type Situation } from "./relay";
 import { appendSample, emptySeries, gapIntervals, gridOf, houseTotal, mergeSeries, type Series } from "./series";
@@ -163,6 +164,12 @@ export const housePower = computed<Series>(() => {
     return houseTotal(parts, grid);
   });
 });
+
+/** What everybody used since the midnight of the site; null until the hub told. */
+export const today = signal<Energy | null>(null);
+
+/** Which date it is at the site; null until the hub told. */
+export const todaysDate = computed(() => today.value && dateOf(today.value.from));
 
 // Changes.
 

@@ -1,10 +1,13 @@
 // Keeping the page in step with the hub: live events change the state, every
 // (re)connection fetches it anew, and a relay is switched by asking the hub.
 import { batch, computed, effect } from "@preact/signals";
-import { eventsURL, fetchBuckets, fetchDevices, fetchPower, putRelay, Refusal } from "./api";
+import { eventsURL, fetchBuckets, fetchDevices, fetchEnergy, fetchPower, fetchToday, putRelay, Refusal } from "./api";
+import { datesOf } from "./calendar";
+import type { Energy } from "./energy";
 import { EventStream, type EventHandlers } from "./events";
 import { stepRanges, type StepRangeName } from "./range";
 import { Refetch } from "./refetch";
+import type { When } from "./route";
 import { isPending } from "./relay";
 import * as state from "./state";
 
@@ -35,6 +38,7 @@ export function start(): void {
   const stream = new EventStream(eventsURL, handlers);
   const arrived = computed(() => state.rooms.value !== null && state.allStored.value);
   effect(() => (state.connections.value > 0 && arrived.value ? keepLastHours() : undefined));
+  effect(() => (state.connections.value > 0 ? keepToday() : undefined));
   setInterval(state.tick, 1_000);
   addEventListener("online", () => stream.check());
   addEventListener("offline", () => stream.check());
@@ -81,6 +85,70 @@ function keep(stepMillis: number, fetchKnown: () => Promise<readonly number[]>):
   };
 }
 
+/** How often energy is asked for: a load of 2 kW moves it by 5 Wh meanwhile. */
+const energyMillis = 10_000;
+
+/** keepToday fetches what was used today, now and from time to time. It returns how to stop. */
+export function keepToday(): () => void {
+  return repeat(async () => {
+    state.today.value = await fetchToday();
+  });
+}
+
+/** What a device used in a period: by step, and with the children and the rest if it is a parent. */
+export interface PeriodEnergy {
+  readonly steps: Energy;
+  readonly whole: Energy | null;
+}
+
+/** keepEnergy fetches a period of a device, once if it is over and else from time to time, and hands over each answer, or why there is none. It returns how to stop. */
+export function keepEnergy(
+  id: string,
+  { period, date }: When,
+  today: string,
+  parent: boolean,
+  take: (energy: PeriodEnergy | null, failure: string) => void,
+): () => void {
+  const dates = datesOf(period, date ?? today);
+  const step = period === "day" ? "1h" : "1d";
+  return repeat(
+    async () => {
+      const [steps, whole] = await Promise.all([
+        fetchEnergy(dates, today, step, id),
+        parent ? fetchEnergy(dates, today, "whole") : null,
+      ]);
+      take({ steps, whole }, "");
+    },
+    dates.to > today,
+    (failure) => take(null, failure),
+  );
+}
+
+/** repeat does something now, and goes on if it should. It returns how to stop. */
+function repeat(act: () => Promise<void>, goOn = true, fail: (why: string) => void = () => {}): () => void {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let stopped = false;
+  const turn = async () => {
+    let failed = false;
+    try {
+      if (document.visibilityState === "visible") await act();
+    } catch (error) {
+      failed = true;
+      if (!stopped) fail(whyOf(error));
+    }
+    if (!stopped && (goOn || failed)) timer = setTimeout(() => void turn(), energyMillis);
+  };
+  void turn();
+  return () => {
+    stopped = true;
+    clearTimeout(timer);
+  };
+}
+
+function whyOf(error: unknown): string {
+  return error instanceof Refusal ? error.message : "the hub did not answer";
+}
+
 async function fetchPast(id: string, range: StepRangeName): Promise<void> {
   const { spanMillis, stepMillis, step } = stepRanges[range];
   const to = state.pictureMillis.peek();
@@ -88,7 +156,7 @@ async function fetchPast(id: string, range: StepRangeName): Promise<void> {
   try {
     state.putPast(id, range, await fetchBuckets(id, from, to, step));
   } catch (error) {
-    state.failPast(id, range, error instanceof Refusal ? error.message : "the hub did not answer");
+    state.failPast(id, range, whyOf(error));
   }
 }
 

@@ -18,12 +18,14 @@ type Store interface {
 	AppendReadings(readings ...smartmeter.Reading) error
 	PutDevice(d smartmeter.Device) error
 	PutCommand(c smartmeter.Command) error
+	PutAlert(a smartmeter.Alert) error
 	PutRetained(messages []smartmeter.Message) error
 	Sync(ctx context.Context) error
 	Readings(ctx context.Context, node smartmeter.NodeID, channel uint8, from, to smartmeter.Instant) iter.Seq2[smartmeter.Reading, error]
 	Latest(ctx context.Context) ([]smartmeter.Reading, error)
 	Devices(ctx context.Context) ([]smartmeter.Device, error)
 	Commands(ctx context.Context, device smartmeter.DeviceID, limit int) ([]smartmeter.Command, error)
+	Alerts(ctx context.Context, limit int) ([]smartmeter.Alert, error)
 	Retained(ctx context.Context) ([]smartmeter.Message, error)
 	EraseDevice(ctx context.Context, d smartmeter.Device) error
 	Check(ctx context.Context) error
@@ -43,6 +45,7 @@ func Run(t *testing.T, open func(t *testing.T, dir string) Store) {
 		"returns the latest of every channel":   returnsLatest,
 		"remembers devices":                     remembersDevices,
 		"remembers commands, newest first":      remembersCommands,
+		"remembers alerts, open ones first":     remembersAlerts,
 		"replaces the broker's messages":        replacesRetained,
 		"erases a device and nothing else":      erases,
 		"remembers all of it after a restart":   survivesRestart,
@@ -202,6 +205,8 @@ func returnsLatest(t *testing.T, open func() Store) {
 func remembersDevices(t *testing.T, open func() Store) {
 	s := open()
 	kettle := smartmeter.Device{ID: "n:1", Name: "Kettle ☕", Room: "Kitchen", Kind: smartmeter.Heater, Node: "n", Channel: 1, Parent: "main"}
+	rest, none := smartmeter.Millis(300_000), smartmeter.Milliamp(0)
+	kettle.Settings = smartmeter.Settings{Rev: 4_294_967_295, PowerUp: smartmeter.PositionLast, MinOff: &rest, Current: &none}
 	must(t, s.PutDevice(smartmeter.Device{ID: "n:1", Name: "old", Kind: smartmeter.Generic, Node: "n"}))
 	must(t, s.PutDevice(kettle))
 	devices, err := s.Devices(t.Context())
@@ -224,6 +229,26 @@ func remembersCommands(t *testing.T, open func() Store) {
 	one, err := s.Commands(t.Context(), "d", 1)
 	must(t, err)
 	equal(t, "the newest", one, []smartmeter.Command{newer})
+}
+
+func remembersAlerts(t *testing.T, open func() Store) {
+	s := open()
+	alert := func(id string, raised, cleared smartmeter.Instant) smartmeter.Alert {
+		return smartmeter.Alert{ID: id, Kind: smartmeter.AlertWeldedRelay, Severity: smartmeter.Critical, Device: "d", Text: "off, and draws", RaisedAt: raised, ClearedAt: cleared}
+	}
+	old, over, now := alert("1", 1, 0), alert("2", 2, 3), alert("3", 3, 0)
+	for _, a := range []smartmeter.Alert{now, old, alert("2", 2, 0)} {
+		must(t, s.PutAlert(a))
+	}
+	must(t, s.PutAlert(over))
+	old.AcknowledgedAt, old.AcknowledgedBy = 5, "api"
+	must(t, s.PutAlert(old))
+	alerts, err := s.Alerts(t.Context(), 10)
+	must(t, err)
+	equal(t, "alerts", alerts, []smartmeter.Alert{now, old, over})
+	one, err := s.Alerts(t.Context(), 1)
+	must(t, err)
+	equal(t, "the first", one, []smartmeter.Alert{now})
 }
 
 func replacesRetained(t *testing.T, open func() Store) {
@@ -250,6 +275,7 @@ func erases(t *testing.T, open func() Store) {
 	for _, d := range []smartmeter.Device{gone, kept} {
 		must(t, s.PutDevice(d))
 		must(t, s.PutCommand(smartmeter.Command{ID: string(d.ID), Device: d.ID, AskedAt: 1}))
+		must(t, s.PutAlert(smartmeter.Alert{ID: string(d.ID), Device: d.ID, RaisedAt: 1}))
 		must(t, s.AppendReadings(full(d.Node, 1000, 1)))
 	}
 	must(t, s.EraseDevice(t.Context(), gone))
@@ -259,6 +285,9 @@ func erases(t *testing.T, open func() Store) {
 	commands, err := s.Commands(t.Context(), gone.ID, 10)
 	must(t, err)
 	equal(t, "its commands", commands, nil)
+	alerts, err := s.Alerts(t.Context(), 10)
+	must(t, err)
+	equal(t, "the other's alert", alerts, []smartmeter.Alert{{ID: "b", Device: "b", RaisedAt: 1}})
 	equal(t, "its readings", readAll(t, s, gone.Node, 0, end), nil)
 	equal(t, "the other's readings", len(readAll(t, s, kept.Node, 0, end)), 1)
 	must(t, s.AppendReadings(full(gone.Node, 2000, 2)))
@@ -272,6 +301,8 @@ func survivesRestart(t *testing.T, open func() Store) {
 	must(t, s.AppendReadings(full("n", 1000, 1)))
 	must(t, s.PutDevice(d))
 	must(t, s.PutCommand(c))
+	a := smartmeter.Alert{ID: "1", Device: "n", RaisedAt: 1}
+	must(t, s.PutAlert(a))
 	s = open()
 	equal(t, "readings", readAll(t, s, "n", 0, end), []smartmeter.Reading{full("n", 1000, 1)})
 	devices, err := s.Devices(t.Context())
@@ -280,6 +311,9 @@ func survivesRestart(t *testing.T, open func() Store) {
 	commands, err := s.Commands(t.Context(), "n", 1)
 	must(t, err)
 	equal(t, "commands", commands, []smartmeter.Command{c})
+	alerts, err := s.Alerts(t.Context(), 1)
+	must(t, err)
+	equal(t, "alerts", alerts, []smartmeter.Alert{a})
 	must(t, s.AppendReadings(full("n", 1000, 1)))
 	equal(t, "the same sample after a restart", len(readAll(t, s, "n", 0, end)), 1)
 }

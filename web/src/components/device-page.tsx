@@ -1,11 +1,13 @@
 import { useComputed } from "@preact/signals";
 import * as format from "../format";
+import { usedBy } from "../energy";
 import { causeOf, lifeOf } from "../relay";
 import { devicePicture } from "../picture";
 import { deviceHref, homeHref, route } from "../route";
-import { childrenOf, entryOf, pictureMillis, rooms, type Entry } from "../state";
+import { childrenOf, entryOf, pictureMillis, rooms, today, type Entry } from "../state";
 import { Chart } from "./chart";
 import { Chips } from "./chips";
+import { EnergyCard } from "./energy-card";
 import { Quantity } from "./figure";
 import { BackIcon, KindIcon, kindNames, MeterIcon } from "./icons";
 import { RelayNote } from "./relay-note";
@@ -45,6 +47,7 @@ function KnownDevice({ entry }: { entry: Entry }) {
       <section class="card past" aria-label="The past">
         <Past entry={entry} />
       </section>
+      <EnergyCard entry={entry} />
       <About entry={entry} />
     </div>
   );
@@ -92,7 +95,7 @@ function Figures({ entry }: { entry: Entry }) {
       <Named name="Apparent power" value={apparent} show={format.apparentPower} />
       <Named name="Power factor" value={pf} show={format.powerFactor} />
       <Named name="Frequency" value={frequency} show={format.frequency} />
-      <Named name="Energy register" value={device.latest?.energy_wh} show={format.energy} />
+      <Named name="Used today" value={usedBy(today.value, device.id)?.wh} show={format.energy} />
     </dl>
   );
 }
@@ -156,6 +159,10 @@ function About({ entry }: { entry: Entry }) {
         {children.length > 0 && <dd>{children.map(below)}</dd>}
         <dt>Reads its meter</dt>
         <dd>every {device.interval_ms / 1000} s</dd>
+        {device.latest?.energy_wh !== undefined && <dt>Its own counter</dt>}
+        {device.latest?.energy_wh !== undefined && (
+          <dd>shows {format.text(format.energy(device.latest.energy_wh))}, which only says how far it has counted</dd>
+        )}
         <dt>Last heard</dt>
         <dd>{device.last_seen === null ? "not since the hub started" : format.moment(Date.parse(device.last_seen), pictureMillis.value)}</dd>
         {refused.length > 0 && <dt>Refused</dt>}

@@ -5,6 +5,7 @@ import { route } from "../route";
 import { allEntries, entryOf, house, topEntries, type Entry, type House } from "../state";
 import { Chart } from "./chart";
 import { Quantity } from "./figure";
+import { Today } from "./tile";
 
 /** The house's power now and over a range, with one device drawn over it if somebody picks one. */
 export function Hero() {
@@ -32,6 +33,9 @@ function HouseNow({ house }: { house: ReadonlySignal<House> }) {
       <h1>House now</h1>
       <p class="house-watts" data-testid="house-watts" data-watts={watts}>
         <Quantity figure={watts === null ? null : power(watts)} />
+      </p>
+      <p class="house-today">
+        <Today id={null} />
       </p>
       <p class="soft">{counted === 0 ? "no device is measuring" : note}</p>
     </div>

@@ -1,7 +1,8 @@
 import type { Device } from "../api";
-import { current, energy, power, text, voltage, type Figure } from "../format";
+import { usedBy } from "../energy";
+import { amount, energy, power, text, type Figure } from "../format";
 import { deviceHref, route } from "../route";
-import { childrenOf, unmeteredWatts, type Entry } from "../state";
+import { childrenOf, today, unmeteredWatts, type Entry } from "../state";
 import { Quantity } from "./figure";
 import { KindIcon, MeterIcon } from "./icons";
 import { Chips } from "./chips";
@@ -22,7 +23,9 @@ export function Tile({ entry }: { entry: Entry }) {
       <p class="tile-watts" data-testid={`watts-${device.id}`} data-watts={shownWatts(device)}>
         <Quantity figure={powerFigure(device)} />
       </p>
-      <p class="tile-more soft">{more(device)}</p>
+      <p class="tile-more soft">
+        <Today id={device.id} />
+      </p>
       <Below entry={entry} />
       <Spark entry={entry} />
       <RelaySwitch entry={entry} />
@@ -66,13 +69,18 @@ export function powerFigure(device: Device): Figure | null {
   return watts === null ? null : power(watts);
 }
 
-/** more gives the quantities of second rank, those that were measured. A register stands still while nobody hears it; the others do not. */
-function more(device: Device): string {
-  const latest = device.latest;
-  const parts = [
-    speaks(device) && latest?.voltage !== undefined && text(voltage(latest.voltage)),
-    speaks(device) && latest?.current !== undefined && text(current(latest.current)),
-    latest?.energy_wh !== undefined && text(energy(latest.energy_wh)),
-  ];
-  return parts.filter(Boolean).join(" · ") || "no reading yet";
+/** What a device, or with null the house, used today and what that cost. It stands still while nobody hears the meter. */
+export function Today({ id }: { id: string | null }) {
+  if (today.value === null) return <>{"\u00a0"}</>;
+  const used = usedBy(today.value, id);
+  if (used === null) return <>nothing measured today</>;
+  return (
+    <>
+      <span data-testid={id === null ? "house-today" : `today-${id}`} data-wh={used.wh}>
+        {text(energy(used.wh))}
+      </span>{" "}
+      today
+      {used.cost && <span data-testid={id === null ? "house-cost" : `cost-${id}`}> · {amount(used.cost)}</span>}
+    </>
+  );
 }
