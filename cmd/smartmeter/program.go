@@ -38,6 +38,10 @@ type grammar struct {
 	Nodes   cli.Nodes    `cmd:"" help:"Say which nodes may come in: pair, accept, revoke."`
 	Storage cli.Storage  `cmd:"" help:"Say what the history takes of the disk, and for how long that goes on."`
 
+	Commands cli.Commands `cmd:"" help:"Tell what moved a relay, who asked and what became of it."`
+	Alerts   cli.Alerts   `cmd:"" help:"Tell what people should know; acknowledge it."`
+	Protect  cli.Protect  `cmd:"" help:"Tell what a node does by itself, and change it; reset a cut-off."`
+
 	Doctor doctorCommand `cmd:"" help:"Examine a data directory that no hub has open, and mend it."`
 
 	Config   kong.ConfigFlag  `type:"existingfile" placeholder:"FILE" help:"Read settings from FILE, in lines like SMARTMETER_HTTP=:8080."`
