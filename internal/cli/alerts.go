@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -99,16 +100,18 @@ func (l *AlertsList) Run(env *Env) error {
 	if err != nil {
 		return err
 	}
+	return l.write(env, list.Alerts, names)
+}
+
+// write writes a table of alerts, and below it what to do about them.
+func (l *AlertsList) write(env *Env, alerts []alert, names map[string]string) error {
 	var rows [][]string
 	var texts []string
-	for _, one := range list.Alerts {
+	for _, one := range alerts {
 		if one.ClearedAt != nil && !l.All {
 			continue
 		}
-		name := names[one.Device]
-		if name == "" {
-			name = one.Device
-		}
+		name := cmp.Or(names[one.Device], one.Device)
 		rows = append(rows, []string{
 			one.RaisedAt.In(env.zone()).Format(time.DateTime), printable(one.Severity), printable(name),
 			printable(one.kind()), printable(one.state()), printable(one.ID),
@@ -122,7 +125,7 @@ func (l *AlertsList) Run(env *Env) error {
 	if err := writeTable(env.Stdout, alertColumns, rows); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(env.Stdout, "\n%s\n", strings.Join(texts, "\n"))
+	_, err := fmt.Fprintf(env.Stdout, "\n%s\n", strings.Join(texts, "\n"))
 	return err
 }
 
