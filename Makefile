@@ -9,7 +9,7 @@ NODE_CODE := . ./internal/pzem ./internal/wire ./internal/node ./internal/displa
 
 export CGO_ENABLED ?= 0
 
-.PHONY: run build page test page-tests node-tests builds check format lint race types bench screens torture clean
+.PHONY: run build page test page-tests node-tests builds firmware check format lint race types bench screens torture clean
 
 run: build
 	$(BIN) demo
@@ -24,7 +24,7 @@ page:
 test: page
 	scripts/need chromium mosquitto mosquitto_pub qemu-arm-static qemu-aarch64-static python3-paho-mqtt
 	$(GO) test ./...
-	$(MAKE) --no-print-directory page-tests node-tests builds
+	$(MAKE) --no-print-directory page-tests node-tests builds firmware
 
 page-tests: page
 	cd web && npm test --silent
@@ -37,6 +37,10 @@ node-tests:
 builds:
 	GOARCH=arm64 $(GO) build -o /dev/null ./cmd/smartmeter
 	GOARCH=arm GOARM=6 $(GO) build -o /dev/null ./cmd/smartmeter
+
+# The firmware of ESP32 boards, its types and what needs no chip; see its README.
+firmware:
+	scripts/firmware
 
 check: format lint types race
 

@@ -84,7 +84,7 @@ func TestBrowser(t *testing.T) {
 				for page, hash := range map[string]string{
 					"home": "#/", "device": "#/device/sim-fridge", "main": "#/device/sim-main",
 					"home-24h": "#/?range=24h", "home-7d": "#/?range=7d", "device-7d": "#/device/sim-fridge?range=7d",
-					"energy-week": "#/device/sim-boiler", "energy-month": "#/device/sim-fridge?energy=month", "energy-main": "#/device/sim-main?energy=day",
+					"energy-week": "#/device/sim-boiler", "energy-month": "#/device/sim-fridge?energy=month&on=" + time.Now().AddDate(0, 0, -2).Format(time.DateOnly), "energy-main": "#/device/sim-main?energy=day",
 				} {
 					setTheme(t, ctx, theme)
 					do(t, ctx,

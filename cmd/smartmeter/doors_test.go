@@ -164,10 +164,7 @@ func TestS6EncryptedFromTheFirstMinute(t *testing.T) {
 	if status := (Main{Stdout: &console, Stderr: io.Discard}).Run(t.Context(), []string{"ca", "--pem", "--data", data}); status != 0 || console.String() != string(pemText) {
 		t.Fatalf("status %d: the console says\n%s\nand /ca.pem\n%s", status, console.String(), pemText)
 	}
-	roots := x509.NewCertPool()
-	roots.AppendCertsFromPEM(pemText)
-	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}, ForceAttemptHTTP2: true}}
-	defer client.CloseIdleConnections()
+	client := trusting(t, pemText)
 	answer, err := client.Get("https://" + hub.https + "/api/v1/health")
 	if err != nil {
 		t.Fatal(err)
@@ -176,9 +173,21 @@ func TestS6EncryptedFromTheFirstMinute(t *testing.T) {
 	if answer.StatusCode != http.StatusOK || answer.ProtoMajor != 2 {
 		t.Errorf("%s %s", answer.Proto, answer.Status)
 	}
-	door, err := tls.Dial("tcp", hub.mqtts, &tls.Config{RootCAs: roots})
+	door, err := tls.Dial("tcp", hub.mqtts, client.Transport.(*http.Transport).TLSClientConfig)
 	if err != nil {
 		t.Fatal(err)
 	}
 	door.Close()
+}
+
+// trusting returns an HTTP client that trusts one authority.
+func trusting(t *testing.T, pemText []byte) *http.Client {
+	t.Helper()
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(pemText) {
+		t.Fatalf("no certificate: %q", pemText)
+	}
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}, ForceAttemptHTTP2: true}}
+	t.Cleanup(client.CloseIdleConnections)
+	return client
 }

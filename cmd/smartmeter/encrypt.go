@@ -6,15 +6,16 @@ import (
 	"fmt"
 	"net/http"
 
+	"github.com/iot-smart-meter/smartmeter/internal/access"
 	"github.com/iot-smart-meter/smartmeter/internal/ca"
 	"github.com/iot-smart-meter/smartmeter/internal/disk"
 )
 
-// encrypt has the hub's own authority vouch for the encrypted doors; a hub that
-// is open has none. Nodes are always shown the hub's own certificate, which
-// they pin: one that a person brought, and renews as its issuer likes, is for
-// browsers.
-func (s *system) encrypt() error {
+// protect opens the list of accepted nodes, and has the hub's own authority
+// vouch for the encrypted doors; a hub that is open has neither. Nodes are
+// always shown the hub's own certificate, which they pin: one that a person
+// brought, and renews as its issuer likes, is for browsers.
+func (s *system) protect() error {
 	if !s.cfg.closed {
 		return nil
 	}
@@ -35,7 +36,10 @@ func (s *system) encrypt() error {
 	if s.cfg.doors.mqtts != nil {
 		s.cfg.doors.mqtts = tls.NewListener(s.cfg.doors.mqtts, s.authority.TLS())
 	}
-	return nil
+	if s.cfg.external == nil {
+		s.nodes, err = access.OpenNodes(files, nil)
+	}
+	return err
 }
 
 // browserTLS is what browsers are shown.

@@ -2,14 +2,11 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"encoding/csv"
 	"encoding/json"
 	"flag"
 	"fmt"
 	"io"
-	"log/slog"
-	"maps"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
@@ -21,6 +18,7 @@ import (
 	"time"
 
 	"github.com/iot-smart-meter/smartmeter"
+	"github.com/iot-smart-meter/smartmeter/internal/hub"
 )
 
 var (
@@ -28,10 +26,11 @@ var (
 	energySeed    = flag.Uint64("energyseed", 0, "what it does by chance; 0 draws a seed")
 )
 
-// What a device used in a period is one number, wherever one asks: the API as a
-// whole or in steps, for one device or for several, the command line as a table,
-// as JSON and as CSV. The periods lie around both changes of the clock, in zones
-// with whole and with half hours.
+// What a device used in a period is one number, wherever one asks: a tile of the
+// dashboard, its charts and the table of a parent, the API as a whole or in steps,
+// for one device or for several, the command line as a table, as JSON and as CSV;
+// and /metrics of all until now. The periods lie around both changes of the clock,
+// in zones with whole and with half hours.
 func TestOneNumberEverywhere(t *testing.T) {
 	seed := *energySeed
 	if seed == 0 {
@@ -39,184 +38,17 @@ func TestOneNumberEverywhere(t *testing.T) {
 	}
 	t.Logf("-periods=%d -energyseed=%d", *energyPeriods, seed)
 	w := newEnergyWorld(t, rand.New(rand.NewPCG(seed, 0)))
+	w.page = runPageCode(t)
 	t.Run("now", w.sameNow)
+	t.Run("in a browser", w.inBrowser)
 	for n := range *energyPeriods {
+		if n%20 == 0 {
+			w.moves()
+		}
 		p := w.draw()
 		if wrong := w.disagreement(p); wrong != "" {
 			t.Fatalf("period %d, %v: %s", n, p, wrong)
 		}
-	}
-}
-
-// energyWorld is a hub with two times five weeks of history.
-type energyWorld struct {
-	t      *testing.T
-	chance *rand.Rand
-	hub    *system
-	zones  []*time.Location
-	meters map[smartmeter.NodeID]*energyMeter
-	// edges are what meters without faults showed at quarter hours, in Wh.
-	edges map[smartmeter.NodeID]map[smartmeter.Instant]int64
-}
-
-// house is the name by which the world's tests ask for the whole house.
-const house = ""
-
-var energyHousehold = map[smartmeter.DeviceID]smartmeter.Device{
-	"main":   {Name: "Main meter", Kind: smartmeter.Generic},
-	"fridge": {Name: "Fridge", Kind: smartmeter.Compressor, Room: "Kitchen", Parent: "main"},
-	"boiler": {Name: "Boiler", Kind: smartmeter.Heater, Room: "Bath", Parent: "main"},
-	"shed":   {Name: "Shed, old", Kind: smartmeter.Generic, Room: "Garden"},
-	"plug":   {Name: "=Plug", Kind: smartmeter.Generic, Room: "Garden", Parent: "shed"},
-}
-
-func newEnergyWorld(t *testing.T, chance *rand.Rand) *energyWorld {
-	t.Helper()
-	w := &energyWorld{t: t, chance: chance, edges: make(map[smartmeter.NodeID]map[smartmeter.Instant]int64)}
-	for _, name := range []string{"Europe/Berlin", "Australia/Lord_Howe", "Asia/Kolkata"} {
-		zone, err := time.LoadLocation(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		w.zones = append(w.zones, zone)
-	}
-	w.hub = runEnergyHub(t)
-	for _, begin := range w.begins() {
-		w.live(begin)
-	}
-	w.meet()
-	return w
-}
-
-// runEnergyHub runs a hub that knows the household, until the test ends.
-func runEnergyHub(t *testing.T) *system {
-	t.Helper()
-	doors, err := addresses{http: "127.0.0.1:0", mqtt: "127.0.0.1:0"}.open()
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(t.Context())
-	s, err := newSystem(ctx, systemConfig{
-		dataDir: t.TempDir(), syncEvery: time.Second, doors: doors, clock: clockTrusted,
-		describe: func(id smartmeter.DeviceID) (smartmeter.Device, bool) { d, ok := energyHousehold[id]; return d, ok },
-		log:      slog.New(slog.DiscardHandler),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- s.run(ctx) }()
-	t.Cleanup(func() {
-		stop()
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
-	})
-	return s
-}
-
-// fiveWeeks is how long each part of the history is.
-const fiveWeeks = 35 * 24 * time.Hour
-
-// begins returns when the parts of the history begin: some weeks before the
-// clocks change in Berlin, where the one day of Lord Howe is near, too.
-func (w *energyWorld) begins() []time.Time {
-	return []time.Time{
-		time.Date(2025, 3, 16, 0, 0, 0, 0, w.zones[0]),
-		time.Date(2025, 9, 28, 0, 0, 0, 0, w.zones[0]),
-	}
-}
-
-// live lets the household live for five weeks, and its meters be as they are.
-func (w *energyWorld) live(begin time.Time) {
-	meters := make(map[smartmeter.NodeID]*energyMeter)
-	for _, id := range slices.Sorted(maps.Keys(energyHousehold)) {
-		meters[smartmeter.NodeID(id)] = &energyMeter{register: w.chance.Int64N(9_000_000) * wattHourInDeciwattMillis}
-	}
-	for at := begin; at.Before(begin.Add(fiveWeeks)); at = at.Add(5 * time.Minute) {
-		fridge, boiler, plug := w.chance.Int64N(1200), w.chance.Int64N(4)*5000, w.chance.Int64N(300)
-		for id, power := range map[smartmeter.NodeID]int64{
-			"main": fridge + boiler + 800, "fridge": fridge, "boiler": boiler, "shed": plug + 50, "plug": plug,
-		} {
-			meters[id].measures(smartmeter.InstantOf(at), power)
-		}
-		if w.chance.IntN(2000) == 0 {
-			meters["boiler"].register = 0 // somebody has reset it
-		}
-		if w.chance.IntN(2000) == 0 {
-			meters["shed"].silent = smartmeter.InstantOf(at.Add(time.Duration(w.chance.IntN(40)) * time.Hour))
-		}
-		if w.chance.IntN(2000) == 0 {
-			meters["plug"].glitch()
-		}
-	}
-	for id, m := range meters {
-		for i := range m.readings {
-			m.readings[i].Node = id
-		}
-		if err := w.hub.hub.Import(w.t.Context(), slices.Values(m.readings)); err != nil {
-			w.t.Fatal(err)
-		}
-		if id == "main" || id == "fridge" {
-			w.remember(id, m.readings)
-		}
-	}
-	w.meters = meters
-}
-
-// remember keeps what a meter without faults showed at the quarter hours, where
-// it was read at each.
-func (w *energyWorld) remember(id smartmeter.NodeID, readings []smartmeter.Reading) {
-	if w.edges[id] == nil {
-		w.edges[id] = make(map[smartmeter.Instant]int64)
-	}
-	for _, r := range readings {
-		w.edges[id][r.At] = int64(r.Energy)
-	}
-}
-
-// meet lets the hub hear the nodes: they are its devices from then on.
-func (w *energyWorld) meet() {
-	client := connect(w.t, w.hub.cfg.doors.mqtt.Addr().String(), "the nodes")
-	defer client.Disconnect(100)
-	for id, m := range w.meters {
-		wh := m.register/wattHourInDeciwattMillis + 1
-		wait(w.t, client.Publish(fmt.Sprintf("dev/%s/pzem/metrics", id), 1, false, fmt.Sprintf(
-			`{"voltage":230.1,"current":0.456,"power":98.7,"frequency":50,"pf":0.94,"energy_wh":%d}`, wh)))
-		eventually(w.t, "the hub hears "+string(id), func() error {
-			d, err := w.hub.hub.Device(smartmeter.DeviceID(id))
-			if err == nil && (d.Latest == nil || d.Latest.Energy != smartmeter.WattHour(wh)) {
-				err = fmt.Errorf("latest is %+v", d.Latest)
-			}
-			return err
-		})
-	}
-}
-
-// energyMeter is a meter with its faults.
-type energyMeter struct {
-	register int64              // in 0.1 W x ms
-	silent   smartmeter.Instant // until then nobody hears it
-	readings []smartmeter.Reading
-}
-
-const wattHourInDeciwattMillis = 36_000_000
-
-// measures reads the register, and lets power run through it until the next
-// time, in 0.1 W.
-func (m *energyMeter) measures(at smartmeter.Instant, power int64) {
-	r := smartmeter.Reading{At: at}
-	r.Has, r.Power, r.Energy = smartmeter.Power|smartmeter.Energy, smartmeter.Deciwatt(power), smartmeter.WattHour(m.register/wattHourInDeciwattMillis)
-	if at >= m.silent {
-		m.readings = append(m.readings, r)
-	}
-	m.register += power * (5 * time.Minute).Milliseconds()
-}
-
-// glitch spoils the last reading: the register seems to jump by hundreds of kWh.
-func (m *energyMeter) glitch() {
-	if n := len(m.readings); n > 0 {
-		m.readings[n-1].Energy += 200_000
 	}
 }
 
@@ -236,17 +68,20 @@ func (w *energyWorld) sameNow(t *testing.T) {
 	metrics := string(w.body("/metrics"))
 	table := w.run("devices", "--register")
 	for _, d := range devices.Devices {
-		today, ever := w.told("device="+string(d.ID)), w.told("from=2000-01-01&device="+string(d.ID))
-		for name, wh := range map[string]int64{"register_joules": d.Latest.Wh, "energy_today_joules": today, "energy_joules_total": ever} {
+		today, ever, register := w.told("", d.ID), w.told("from=2000-01-01&", d.ID), toldEnergy{wh: d.Latest.Wh, known: true}
+		ever.known = true // a counter is at 0 before it counts
+		for name, want := range map[string]toldEnergy{"register_joules": register, "energy_today_joules": today, "energy_joules_total": ever} {
 			joules := regexp.MustCompile(`(?m)^smartmeter_` + name + `\{device="` + string(d.ID) + `"[^}]*\} (\d+)$`).FindStringSubmatch(metrics)
-			if joules == nil || joules[1] != fmt.Sprint(wh*3600) {
-				t.Errorf("%s: %d Wh by the API, /metrics has %v of %s", d.ID, wh, joules, name)
+			if want.known != (joules != nil) || want.known && joules[1] != fmt.Sprint(want.wh*3600) {
+				t.Errorf("%s: %v by the API, /metrics has %v of %s", d.ID, want, joules, name)
 			}
 		}
 		columns := strings.Fields(strings.TrimPrefix(lineOf(table, d.Name), d.Name))
-		kwh := func(wh int64) string { return fmt.Sprintf("%d.%03d", wh/1000, wh%1000) }
-		if !slices.Contains(columns, kwh(today)) || !slices.Contains(columns, kwh(d.Latest.Wh)) {
-			t.Errorf("%s shows %d Wh and has used %d today, the command line says %q", d.ID, d.Latest.Wh, today, columns)
+		if n := len(columns); n < 8 || columns[6] != today.kWh() || columns[7] != register.kWh() {
+			t.Errorf("%s has used %s today and shows %s, the command line says %q", d.ID, today.kWh(), register.kWh(), columns)
+		}
+		if shown := w.page.shows(w.body("/api/v1/energy"), string(d.ID)); (shown.Tile != nil) != today.known || today.known && w.page.wattHours(*shown.Tile) != today.wh {
+			t.Errorf("%s has used %s today, its tile shows %v", d.ID, today.kWh(), shown.Tile)
 		}
 	}
 	if len(devices.Devices) != len(energyHousehold) {
@@ -254,11 +89,29 @@ func (w *energyWorld) sameNow(t *testing.T) {
 	}
 }
 
+// toldEnergy is what the API tells, if it knows anything.
+type toldEnergy struct {
+	wh    int64
+	known bool
+}
+
+func (e toldEnergy) kWh() string {
+	if !e.known {
+		return "-"
+	}
+	return fmt.Sprintf("%d.%03d", e.wh/1000, e.wh%1000)
+}
+
 // told is what the API tells of a device from some time until now.
-func (w *energyWorld) told(query string) int64 {
-	var answer energyAnswer
-	w.get("/api/v1/energy?"+query, &answer)
-	return answer.Devices[0].Wh
+func (w *energyWorld) told(from string, id smartmeter.DeviceID) toldEnergy {
+	var answer struct {
+		Devices []struct {
+			Wh      int64
+			Buckets []struct{ Quality string }
+		}
+	}
+	w.get("/api/v1/energy?"+from+"device="+string(id), &answer)
+	return toldEnergy{answer.Devices[0].Wh, answer.Devices[0].Buckets[0].Quality != "absent"}
 }
 
 func lineOf(table, name string) string {
@@ -281,12 +134,25 @@ func (p energyPeriod) String() string {
 	return fmt.Sprintf("%q from %s to %s in steps of %s in %v", p.device, p.from.Format(time.RFC3339), p.to.Format(time.RFC3339), p.step, p.from.Location())
 }
 
+// moves puts the site into another zone.
+func (w *energyWorld) moves() {
+	w.settles(w.zones[w.chance.IntN(len(w.zones))].String())
+}
+
+// settles puts the site into a zone.
+func (w *energyWorld) settles(name string) {
+	if _, err := w.hub.hub.ChangeSettings(w.t.Context(), hub.SettingsChange{Zone: &name}); err != nil {
+		w.t.Fatal(err)
+	}
+	w.zone = w.zones[slices.IndexFunc(w.zones, func(z *time.Location) bool { return z.String() == name })]
+}
+
 // draw draws a period that begins in the history, at a quarter hour or a
-// midnight of some zone.
+// midnight of the site.
 func (w *energyWorld) draw() energyPeriod {
 	devices := []smartmeter.DeviceID{house, "main", "fridge", "boiler", "shed", "plug"}
 	p := energyPeriod{device: devices[w.chance.IntN(len(devices))]}
-	zone := w.zones[w.chance.IntN(len(w.zones))]
+	zone := w.zone
 	begin := w.begins()[w.chance.IntN(2)].In(zone)
 	days := w.chance.IntN(34)
 	p.step = []string{"15m", "1h", "1d", "1w", "1mo", "whole"}[w.chance.IntN(6)]
@@ -313,6 +179,9 @@ func (w *energyWorld) disagreement(p energyPeriod) string {
 		"energy --json":        w.commandLine,
 		"the table of energy":  w.table,
 		"energy --csv":         w.csv,
+		"a tile":               w.tile,
+		"a chart":              w.chart,
+		"a parent's table":     w.shares,
 		"the meter's register": func(p energyPeriod) int64 { return w.register(p, want) },
 	} {
 		if got := ask(p); got != want {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -120,13 +121,17 @@ func (s *server) awaitReady(ts *testscript.TestScript) error {
 	if err != nil {
 		return fmt.Errorf("it ended before it was ready: %w", errors.Join(err, s.cmd.Wait()))
 	}
-	var scheme, http, kind, mqtt string
-	words := strings.NewReplacer("=", " ").Replace(line)
-	if _, err := fmt.Sscanf(words, "ready %s %s %s %s\n", &scheme, &http, &kind, &mqtt); err != nil {
-		return fmt.Errorf("its first line is %q: %w", line, err)
+	doors := map[string]string{}
+	for word := range strings.FieldsSeq(line) {
+		name, at, _ := strings.Cut(word, "=")
+		doors[name] = at
 	}
-	ts.Setenv("SMARTMETER_HUB", scheme+"://"+http)
-	ts.Setenv("MQTT", mqtt)
+	hub := "http://" + doors["http"]
+	if doors["http"] == "" {
+		hub = "https://" + doors["https"]
+	}
+	ts.Setenv("SMARTMETER_HUB", hub)
+	ts.Setenv("MQTT", cmp.Or(doors["mqtt"], doors["mqtts"]))
 	return nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/iot-smart-meter/smartmeter"
+	"github.com/iot-smart-meter/smartmeter/internal/access"
 	"github.com/iot-smart-meter/smartmeter/internal/api"
 	"github.com/iot-smart-meter/smartmeter/internal/bus"
 	"github.com/iot-smart-meter/smartmeter/internal/ca"
@@ -57,6 +58,10 @@ type system struct {
 	// Of a hub that is closed:
 	files     *disk.Dir
 	authority *ca.Authority
+
+	// Of a hub that is closed and has the broker inside:
+	nodes  *access.Nodes
+	broker *mqtt.Broker
 }
 
 // runningBus carries messages until ctx ends.
@@ -78,7 +83,7 @@ func newSystem(ctx context.Context, cfg systemConfig) (_ *system, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.encrypt(); err != nil {
+	if err := s.protect(); err != nil {
 		return nil, err
 	}
 	s.bus = s.chooseBus(ctx)
@@ -104,9 +109,7 @@ func newSystem(ctx context.Context, cfg systemConfig) (_ *system, err error) {
 		Version: version,
 		Logger:  cfg.log,
 	}
-	if cfg.closed {
-		served.Authority = s.authority.PEM()
-	}
+	s.sayWhoGuards(&served)
 	s.server = api.Server(api.New(served), cfg.log)
 	if cfg.closed {
 		s.server.TLSConfig = s.browserTLS()
@@ -119,8 +122,8 @@ func (s *system) chooseBus(ctx context.Context) runningBus {
 	if s.cfg.external != nil {
 		return s.cfg.external
 	}
-	broker := mqtt.New(mqtt.Config{Logger: s.cfg.log})
-	b := &embeddedBus{Embedded: bus.NewEmbedded(broker), broker: broker, doors: []net.Listener{s.cfg.doors.mqtt, s.cfg.doors.mqtts}, memory: s.store}
+	s.broker = mqtt.New(mqtt.Config{Logger: s.cfg.log, Hooks: (&doorkeeper{nodes: s.nodes}).hooks()})
+	b := &embeddedBus{Embedded: bus.NewEmbedded(s.broker), broker: s.broker, doors: []net.Listener{s.cfg.doors.mqtt, s.cfg.doors.mqtts}, memory: s.store}
 	if err := b.Restore(ctx, s.store); err != nil {
 		s.cfg.log.Error("the broker does not keep all that it kept before", "err", err)
 	}
@@ -163,6 +166,7 @@ func (s *system) run(ctx context.Context) error {
 	s.server.BaseContext = func(net.Listener) context.Context { return ctx }
 	parts.Go(func() error { return s.hub.Run(ctx) })
 	parts.Go(func() error { return s.bus.Run(carrying) })
+	parts.Go(func() error { return s.feedWatchdog(ctx) })
 	parts.Go(s.servePlain)
 	parts.Go(s.serveEncrypted)
 	parts.Go(func() error {

@@ -38,6 +38,8 @@ type Config struct {
 	// Authority is the certificate (PEM) that vouches for the hub's encryption,
 	// served at /ca.pem; nil for a hub without.
 	Authority []byte
+	// Claiming is how nodes are let in.
+	Claiming Claiming
 	// More returns numbers of other parts for /metrics, by metric name; nil for
 	// none.
 	More func() map[string]float64
@@ -52,15 +54,18 @@ type Config struct {
 const maxBody = 16 << 10
 
 type api struct {
-	hub  *hub.Hub
-	more func() map[string]float64
-	log  *slog.Logger
+	hub *hub.Hub
+	// authority is Config.Authority.
+	authority []byte
+	claiming  *Claiming
+	more      func() map[string]float64
+	log       *slog.Logger
 }
 
 // New returns the handler of all routes.
 func New(cfg Config) http.Handler {
 	mux := http.NewServeMux()
-	a := &api{hub: cfg.Hub, more: cfg.More, log: cfg.Logger}
+	a := &api{hub: cfg.Hub, authority: cfg.Authority, claiming: &cfg.Claiming, more: cfg.More, log: cfg.Logger}
 	if a.more == nil {
 		a.more = func() map[string]float64 { return nil }
 	}
@@ -99,12 +104,16 @@ func (a *api) register(h huma.API) {
 	huma.Register(h, describeHealth(h, get("/api/v1/health", "get-health", "Whether a reading can travel from broker to store to query")), a.health)
 	huma.Register(h, get("/api/v1/devices", "list-devices", "All devices with their latest reading and relay"), a.listDevices)
 	huma.Register(h, get("/api/v1/devices/{id}", "get-device", "One device"), a.getDevice)
-	huma.Register(h, change(http.MethodPatch, "/api/v1/devices/{id}", "change-device", "Rename a device, move it, say what it is"), a.changeDevice)
+	huma.Register(h, change(http.MethodPatch, "/api/v1/devices/{id}", "change-device", "Rename a device, move it, say what it is, configure its node", http.StatusConflict), a.changeDevice)
 	huma.Register(h, change(http.MethodDelete, "/api/v1/devices/{id}", "erase-device", "Forget a device and everything it measured"), a.eraseDevice)
 	huma.Register(h, get("/api/v1/devices/{id}/readings", "list-readings", "What a device measured, in columns"), a.listReadings)
 	huma.Register(h, change(http.MethodPut, "/api/v1/devices/{id}/relay", "switch-relay", "Move a relay and wait for its node's word", http.StatusConflict, http.StatusGatewayTimeout), a.switchRelay)
 	huma.Register(h, get("/api/v1/devices/{id}/commands", "list-commands", "What a relay was asked, and what became of it"), a.listCommands)
+	huma.Register(h, change(http.MethodPost, "/api/v1/devices/{id}/protection/reset", "reset-protection", "Have a node that cut off by itself obey commands again", http.StatusConflict, http.StatusGatewayTimeout), a.resetProtection)
+	huma.Register(h, get("/api/v1/alerts", "list-alerts", "What people should know: what is so now, and then what was"), a.listAlerts)
+	huma.Register(h, change(http.MethodPost, "/api/v1/alerts/{id}/acknowledge", "acknowledge-alert", "Say that an alert was seen"), a.acknowledgeAlert)
 	a.registerEnergy(h, get, change)
+	a.registerNodes(h, get, change)
 	huma.Register(h, get("/api/v1/storage", "get-storage", "What the history takes of the disk, and for how long that goes on"), a.getStorage)
 	huma.Register(h, get("/api/v1/refused", "list-refused", "What could not be understood, by node and reason"), a.listRefused)
 	huma.Register(h, get("/api/v1/events", "watch-events", "Everything that happens, as server-sent events"), a.watchEvents)
@@ -140,11 +149,7 @@ func onlyKnown(names []string, next http.Handler) http.Handler {
 }
 
 func isKnown(names []string, hostPort string) bool {
-	host := hostPort
-	if h, _, err := net.SplitHostPort(hostPort); err == nil {
-		host = h
-	}
-	host = strings.ToLower(strings.Trim(host, "[]"))
+	host := strings.ToLower(hostOf(hostPort))
 	if host == "" || host == "localhost" || strings.HasSuffix(host, ".local") || net.ParseIP(host) != nil {
 		return true // "" is HTTP/1.0, which no browser speaks
 	}

@@ -28,10 +28,11 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // lab is the API of a real hub with a real store; the test plays the nodes.
 type lab struct {
 	*httptest.Server
-	t      *testing.T
-	hear   func(smartmeter.Message)
-	probed func(smartmeter.Message) // hears that a probe came home
-	answer func(smartmeter.Message) // what a node does with a command
+	apiConfig api.Config
+	t         *testing.T
+	hear      func(smartmeter.Message)
+	probed    func(smartmeter.Message) // hears that a probe came home
+	answer    func(smartmeter.Message) // what a node does with a command
 }
 
 func (l *lab) Subscribe(filter string, handle func(smartmeter.Message)) error {
@@ -69,7 +70,8 @@ func newLab(t *testing.T) *lab {
 	ended := make(chan error, 1)
 	go func() { ended <- h.Run(ctx) }()
 	page := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "the page") })
-	l.Server = httptest.NewServer(api.New(api.Config{Hub: h, Page: page, Version: "test", Hosts: []string{"hub.example"}, Logger: log}))
+	l.apiConfig = api.Config{Hub: h, Page: page, Version: "test", Hosts: []string{"hub.example"}, Logger: log}
+	l.Server = httptest.NewServer(api.New(l.apiConfig))
 	t.Cleanup(func() {
 		stop()
 		if err := <-ended; err != nil {
@@ -177,14 +179,24 @@ func TestDevicesShape(t *testing.T) {
 			t.Errorf("%s is absent", key)
 		}
 	}
+	if words := d["protection"].([]any); len(words) != 1 || !strings.Contains(words[0].(string), "not configured") {
+		t.Errorf("protection %v", words)
+	}
+	delete(d, "protection")
 	delete(d, "last_seen")
 	delete(d["latest"].(map[string]any), "at")
 	want := map[string]any{
 		"id": "kettle", "name": "kettle", "room": "", "kind": "generic", "node": "kettle", "channel": 0.0, "parent": "",
 		"online": true, "meter_silent": false, "interval_ms": 0.0,
-		"latest":  map[string]any{"voltage": 230.1, "current": 0.108, "power": 24.4, "frequency": 50.0, "pf": 1.0, "energy_wh": 38.0},
-		"relay":   map[string]any{"state": "off", "command": nil},
-		"refused": map[string]any{"not_utf8": 1.0},
+		"latest":   map[string]any{"voltage": 230.1, "current": 0.108, "power": 24.4, "frequency": 50.0, "pf": 1.0, "energy_wh": 38.0},
+		"relay":    map[string]any{"state": "off", "command": nil, "lease_s": 0.0, "off_at": nil},
+		"refused":  map[string]any{"not_utf8": 1.0},
+		"protocol": 1.0, "caps": []any{"relay"}, "settings": map[string]any{},
+		"effective": map[string]any{
+			"power_up": "off", "fallback": "off", "min_on_s": 0.0, "min_off_s": 0.0, "max_on_s": 0.0,
+			"max_switches_per_min": 0.0, "max_current": 0.0, "max_power": 0.0, "hold_ms": 500.0,
+		},
+		"configured": map[string]any{"state": "none", "field": "", "reason": ""},
 	}
 	if diff := cmp.Diff(want, d); diff != "" {
 		t.Errorf("device (-want +got):\n%s", diff)
@@ -383,7 +395,7 @@ func TestHealth(t *testing.T) {
 	l.answer = func(m smartmeter.Message) { l.probed(m) }
 	status, got = l.call("GET", "/api/v1/health", "")
 	ok := map[string]any{"status": "ok"}
-	want := map[string]any{"status": "ok", "checks": map[string]any{"broker": ok, "store": ok, "nodes": ok, "clock": ok, "disk": ok}}
+	want := map[string]any{"status": "ok", "encrypted": false, "checks": map[string]any{"broker": ok, "store": ok, "nodes": ok, "clock": ok, "disk": ok}}
 	if d := cmp.Diff(want, got); status != 200 || d != "" {
 		t.Errorf("ok: %d (-want +got):\n%s", status, d)
 	}
@@ -432,8 +444,15 @@ func TestOpenAPIDescribesEveryRoute(t *testing.T) {
 		"/api/v1/corrections/{id}":      {"delete"},
 		"/api/v1/events":                {"get"},
 		"/api/v1/settings":              {"get", "put"},
+		"/api/v1/nodes":                 {"get", "post"},
+		"/api/v1/nodes/{id}":            {"delete"},
+		"/api/v1/nodes/knocks":          {"get"},
+		"/api/v1/nodes/window":          {"post"},
 
-		"/api/v1/devices/{id}/energy/findings": {"get"},
+		"/api/v1/devices/{id}/energy/findings":  {"get"},
+		"/api/v1/devices/{id}/protection/reset": {"post"},
+		"/api/v1/alerts":                        {"get"},
+		"/api/v1/alerts/{id}/acknowledge":       {"post"},
 	} {
 		for _, method := range methods {
 			if dig(paths, path, method, "summary") == nil {

@@ -12,8 +12,9 @@ import (
 )
 
 type health struct {
-	Status string           `json:"status" enum:"ok,degraded"`
-	Checks map[string]check `json:"checks"`
+	Status    string           `json:"status" enum:"ok,degraded"`
+	Encrypted bool             `json:"encrypted" doc:"whether this answer came over HTTPS; without it, whoever is on the network can read along"`
+	Checks    map[string]check `json:"checks"`
 }
 
 type check struct {
@@ -39,9 +40,18 @@ func describeHealth(h huma.API, op huma.Operation) huma.Operation {
 	return op
 }
 
-func (a *api) health(ctx context.Context, _ *struct{}) (*healthReply, error) {
+// healthRequest knows whether it came encrypted.
+type healthRequest struct{ encrypted bool }
+
+// Resolve looks at the connection.
+func (r *healthRequest) Resolve(ctx huma.Context) []error {
+	r.encrypted = ctx.TLS() != nil
+	return nil
+}
+
+func (a *api) health(ctx context.Context, in *healthRequest) (*healthReply, error) {
 	found := a.hub.Health(ctx)
-	status, out := http.StatusOK, health{Status: "ok", Checks: make(map[string]check)}
+	status, out := http.StatusOK, health{Status: "ok", Encrypted: in.encrypted, Checks: make(map[string]check)}
 	if !found.OK() {
 		status, out.Status = http.StatusServiceUnavailable, "degraded"
 	}

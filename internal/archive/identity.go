@@ -28,9 +28,9 @@ func Identify(b []byte) (i Identity, ok bool) {
 	return i, i.Copies > 0 && i.Month.valid() && i.Part > 0
 }
 
-// IsName reports whether a file of this name would be taken for one of the
-// archive.
-func IsName(name string) bool {
-	_, _, ok := parseName(name)
-	return ok
+// MonthOfName returns the month of a file that is called so; ok is false if the
+// archive would not take it for one of its own.
+func MonthOfName(name string) (m Month, ok bool) {
+	m, _, ok = parseName(name)
+	return m, ok
 }

@@ -48,8 +48,14 @@ type Damage struct {
 	Reason   string
 }
 
+// Unreadable is the reason for what the disk cannot read, and may another day.
+const Unreadable = "the disk cannot read it"
+
+// Name returns the file's name.
+func (f File) Name() string { return fileName(f.Month, f.Part) }
+
 func (d Damage) String() string {
-	return fmt.Sprintf("%s from byte %d to %d: %s", fileName(d.File.Month, d.File.Part), d.From, d.To, d.Reason)
+	return fmt.Sprintf("%s from byte %d to %d: %s", d.File.Name(), d.From, d.To, d.Reason)
 }
 
 // take reports what a walk found.
@@ -60,7 +66,7 @@ func (r *Report) take(p *part, k *walk) {
 	for _, s := range k.damage {
 		reason := "damaged"
 		if !k.w.readable(s) {
-			reason = "the disk cannot read it"
+			reason = Unreadable
 			r.unreadable = true
 		}
 		r.Damage = append(r.Damage, p.damaged(s.from, s.to, reason))

@@ -145,7 +145,6 @@ func (a *Authority) found() (pair, error) {
 	if err != nil {
 		return pair{}, err
 	}
-	a.cfg.Logger.Info("made a certificate authority of this hub's own", "fingerprint", fingerprint(self.cert).String())
 	return self, self.write(a.cfg.Files, authorityName)
 }
 

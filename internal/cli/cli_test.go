@@ -42,6 +42,10 @@ type grammar struct {
 	Correct cli.Correct  `cmd:"" help:"Say what people know."`
 	Price   cli.Price    `cmd:"" help:"Say what a kWh costs."`
 	Zone    cli.SiteZone `cmd:"" help:"Say in which time zone the site is."`
+
+	Commands cli.Commands `cmd:"" help:"Tell what moved a relay."`
+	Alerts   cli.Alerts   `cmd:"" help:"Tell what people should know."`
+	Protect  cli.Protect  `cmd:"" help:"Tell what a node does by itself."`
 }
 
 // result is what a shell would see of a command.

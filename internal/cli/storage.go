@@ -64,7 +64,7 @@ func (s *Storage) Run(env *Env) error {
 func writeStorage(w io.Writer, s storage) error {
 	growth, full := "not known before a day is sealed", "not known before a day is sealed"
 	if s.PerDay > 0 {
-		growth, full = size(s.PerDay)+" a day", "not within 50 years"
+		growth, full = Size(s.PerDay)+" a day", "not within 50 years"
 	}
 	if s.FullOn != nil {
 		full = printable(*s.FullOn)
@@ -78,12 +78,12 @@ func writeStorage(w io.Writer, s storage) error {
 		kept = fmt.Sprintf("kept for %d days at least", *s.KeepRawDays)
 	}
 	_, err := fmt.Fprintf(w, "log        %s\nchunks     %s\ndatabase   %s\nfree       %s\ngrowth     %s\nfull on    %s\nreadings   %s, %s\n",
-		size(s.Log), size(s.Chunks), size(s.Database), size(s.Free), growth, full, readings, kept)
+		Size(s.Log), Size(s.Chunks), Size(s.Database), Size(s.Free), growth, full, readings, kept)
 	return err
 }
 
-// size writes bytes in the unit a person would use.
-func size(bytes int64) string {
+// Size writes bytes in the unit a person would use.
+func Size(bytes int64) string {
 	switch {
 	case bytes < 512<<10:
 		return fmt.Sprintf("%.1f KiB", float64(bytes)/(1<<10))

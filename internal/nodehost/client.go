@@ -2,6 +2,7 @@ package nodehost
 
 import (
 	"context"
+	"crypto/tls"
 	"net"
 	"net/url"
 	"strings"
@@ -50,7 +51,17 @@ func (c *Connection) dial(*url.URL, paho.ClientOptions) (net.Conn, error) {
 		return nil, err
 	}
 	stop := context.AfterFunc(c.ctx, func() { conn.Close() })
-	return &watchedConn{Conn: conn, forget: stop}, nil
+	watched := &watchedConn{Conn: conn, forget: stop}
+	secure := c.broker.secure()
+	if secure == nil {
+		return watched, nil
+	}
+	encrypted := tls.Client(watched, secure)
+	if err := encrypted.HandshakeContext(ctx); err != nil {
+		watched.Close()
+		return nil, err
+	}
+	return encrypted, nil
 }
 
 // resolve replaces a name that only the local network knows, at every attempt:

@@ -2,13 +2,16 @@ package nodehost
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"net"
 	"net/url"
+	"strings"
 	"sync"
 	"time"
 
@@ -19,8 +22,10 @@ import (
 
 // Broker says where a broker is and how to reach it.
 type Broker struct {
-	// URL is mqtt://host or mqtt://host:port.
+	// URL is mqtt://host or mqtt://host:port, or mqtts:// for TLS.
 	URL string
+	// TLS is how to speak it; nil trusts what the system trusts.
+	TLS *tls.Config
 	// Username and Password are "" for none.
 	Username, Password string
 	// KeepAlive is how long the connection may be silent; 0 means 30 s.
@@ -122,18 +127,20 @@ func Connect(broker Broker, peer Peer) (*Connection, error) {
 	return c, nil
 }
 
+// ports are the schemes of a broker's URL, and where brokers listen.
+var ports = map[string]string{"mqtt": "1883", "tcp": "1883", "mqtts": "8883"}
+
 // address returns host:port of the broker.
 func (b *Broker) address() (string, error) {
 	u, err := url.Parse(b.URL)
-	if err != nil || u.Hostname() == "" || (u.Scheme != "mqtt" && u.Scheme != "tcp") {
-		return "", smartmeter.NewError(smartmeter.Invalid, "broker", "a broker is given as mqtt://host or mqtt://host:port")
+	if err != nil || u.Hostname() == "" || ports[u.Scheme] == "" {
+		return "", smartmeter.NewError(smartmeter.Invalid, "broker", "a broker is given as mqtt://host or mqtt://host:port, or with mqtts:// for TLS")
 	}
-	port := u.Port()
-	if port == "" {
-		port = "1883"
-	}
-	return net.JoinHostPort(u.Hostname(), port), nil
+	return net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), ports[u.Scheme])), nil
 }
+
+// encrypted reports whether the URL asks for TLS.
+func (b *Broker) encrypted() bool { return strings.HasPrefix(b.URL, "mqtts:") }
 
 // Publish takes a message for the broker, see node.Link: it returns false
 // while there is no broker, or when it does not keep up.

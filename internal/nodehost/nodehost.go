@@ -49,6 +49,9 @@ type Config struct {
 	Address byte
 	// Broker says where the broker is. Its Logger is the Host's.
 	Broker Broker
+	// Pairing is the code of a hub to be paired with; "" once that is done, or
+	// for a hub that does not ask. It needs DataDir.
+	Pairing string
 	// DataDir is where the configuration is kept, and samples until the hub has
 	// them; "" keeps both in memory only. It is made if it does not exist.
 	DataDir string
@@ -135,6 +138,9 @@ func (h *Host) newCore(c *Config) (*node.Node, error) {
 	}
 	h.keep(of.Relay)
 	if c.DataDir == "" {
+		if c.Pairing != "" {
+			return nil, smartmeter.NewError(smartmeter.Invalid, "pair", "a paired node has to remember its hub: say where, with --data")
+		}
 		return node.New(of)
 	}
 	in, err := openDirectory(c.DataDir)
@@ -142,6 +148,9 @@ func (h *Host) newCore(c *Config) (*node.Node, error) {
 		return nil, err
 	}
 	h.keep(in)
+	if err := identify(&h.broker, c.ID, c.Pairing, settings{in}); err != nil {
+		return nil, err
+	}
 	of.Settings = settings{in}
 	samples, err := openBuffer(in, samplesKept, c.Logger)
 	if err != nil {

@@ -53,5 +53,5 @@ func (s settings) write(name string, data []byte) error {
 
 // Erase forgets everything.
 func (s settings) Erase() error {
-	return errors.Join(s.Remove(node.SavedConfig), s.Remove(node.SavedRelay), s.Remove(node.SavedCutOff), s.Sync())
+	return errors.Join(s.Remove(node.SavedConfig), s.Remove(node.SavedRelay), s.Remove(node.SavedCutOff), s.Remove(savedHub), s.Sync())
 }

@@ -75,7 +75,10 @@ func (s *Store) settleDays(ctx context.Context, c *channel, anew bool) (bool, er
 		return false, err
 	}
 	change.journal = journal
-	if err := s.index.apply(ctx, indexChange{energy: []energyChange{change}}); err != nil && !errors.Is(err, errNotYetScrubbed) {
+	s.mu.Lock()
+	row := c.row() // of a channel that the log names and no monthly file the index knows nothing
+	s.mu.Unlock()
+	if err := s.index.apply(ctx, indexChange{channels: []channelRow{row}, energy: []energyChange{change}}); err != nil && !errors.Is(err, errNotYetScrubbed) {
 		return false, err
 	}
 	return true, nil

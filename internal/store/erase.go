@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
+	"path/filepath"
 	"slices"
 
 	"github.com/iot-smart-meter/smartmeter"
@@ -153,6 +155,11 @@ func (s *Store) finish(ctx context.Context, e erasing) error {
 func (s *Store) eraseFiles(ctx context.Context, e erasing) error {
 	if err := s.emptyLog(ctx); err != nil {
 		return err
+	}
+	if s.trial == "" {
+		if err := os.RemoveAll(filepath.Join(s.dir, asideDir)); err != nil {
+			return err
+		}
 	}
 	for _, m := range s.archive.Months() {
 		if err := s.rewriteMonth(ctx, m, e.erased); err != nil {

@@ -54,7 +54,13 @@ func (s *Store) openIndexAt(ctx context.Context, path string) (err error) {
 	if s.index, err = openIndex(ctx, path, s.log); err != nil {
 		return err
 	}
-	if err = s.remember(ctx); err == nil {
+	if s.trial != "" {
+		err = s.index.hurry(ctx)
+	}
+	if err == nil {
+		err = s.remember(ctx)
+	}
+	if err == nil {
 		s.old, err = s.isOld(ctx)
 	}
 	if err == nil && s.rebuild && !s.old { // of what is old it is the only copy

@@ -81,6 +81,8 @@ type Config struct {
 	// trial is a directory in which the database is to lie, "" for Dir: what
 	// becomes of the files of FS is tried out, and Dir is left alone.
 	trial string
+	// locked says that who opens it has the directory's lock.
+	locked bool
 	// progress, unless it is nil, is told of bytes of the monthly files that were
 	// read one after the other.
 	progress func(bytes int)
@@ -256,7 +258,7 @@ func newStore(cfg Config) *Store {
 // open finds again what an earlier life has left: first what is sealed, then
 // what the log has beyond that.
 func (s *Store) open(ctx context.Context, cfg Config) error {
-	if err := s.takeDir(); err != nil {
+	if err := s.takeDir(cfg.locked || cfg.trial != ""); err != nil {
 		return err
 	}
 	fs := cfg.FS
@@ -279,10 +281,10 @@ func (s *Store) open(ctx context.Context, cfg Config) error {
 	return nil
 }
 
-// takeDir makes the directory and keeps others out.
-func (s *Store) takeDir() error {
-	if s.trial != "" {
-		return nil // who tries something out has seen to it
+// takeDir makes the directory and keeps others out, unless somebody has.
+func (s *Store) takeDir(taken bool) error {
+	if taken {
+		return nil
 	}
 	if err := os.MkdirAll(s.dir, 0o700); err != nil {
 		return fmt.Errorf("make the data directory: %w", err)
@@ -295,6 +297,9 @@ func (s *Store) takeDir() error {
 	return nil
 }
 
+// ErrInUse means that a process has the data directory open.
+var ErrInUse = errors.New("in use by another smartmeter")
+
 // lockDir takes a directory's lock, which the kernel drops when the file is
 // closed or the process ends, however it ends.
 func lockDir(dir string, how int) (*os.File, error) {
@@ -303,7 +308,7 @@ func lockDir(dir string, how int) (*os.File, error) {
 		return nil, fmt.Errorf("open the data directory's lock: %w", err)
 	}
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		return nil, errors.Join(fmt.Errorf("the data directory %s is in use by another smartmeter; stop that one or choose another with --data", dir), f.Close())
+		return nil, errors.Join(fmt.Errorf("the data directory %s is %w; stop that one or choose another with --data", dir, ErrInUse), f.Close())
 	}
 	return f, nil
 }

@@ -159,7 +159,7 @@ func TestAReadOnlyDiskCanBeRead(t *testing.T) {
 }
 
 func TestATornBatchEndsTheLog(t *testing.T) {
-	seen := false
+	seen, void := 0, 0
 	for seed := range uint64(40) {
 		d := faultdisk.New(seed)
 		l, _, _ := open(t, small(d))
@@ -178,10 +178,16 @@ func TestATornBatchEndsTheLog(t *testing.T) {
 		if len(report.Damage) > 0 {
 			t.Errorf("seed %d: a tear is reported as damage: %v", seed, report.Damage)
 		}
-		seen = seen || report.Torn
+		if report.Torn {
+			seen++
+			void = max(void, report.TornRecords)
+			if !strings.HasSuffix(report.TornIn, ".wal") || len(got)+report.TornRecords > len(want) {
+				t.Errorf("seed %d: %d of %d records, and %d in the tear of %q", seed, len(got), len(want), report.TornRecords, report.TornIn)
+			}
+		}
 	}
-	if !seen {
-		t.Error("no batch was torn: this tests nothing")
+	if seen == 0 || void == 0 {
+		t.Errorf("%d batches were torn, %d records void at most: this tests nothing", seen, void)
 	}
 }
 

@@ -22,7 +22,7 @@ export function EnergyBars({ period, dates, bars, pointed, busy }: Props) {
       <div class="bars-marks" aria-hidden="true">
         {scale.marksWh.map((mark) => (
           <span key={mark} style={{ bottom: `${(100 * mark) / scale.topWh}%` }}>
-            {energyMark(mark)}
+            <b>{energyMark(mark)}</b>
           </span>
         ))}
       </div>

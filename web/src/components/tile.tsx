@@ -80,7 +80,12 @@ export function Today({ id }: { id: string | null }) {
         {text(energy(used.wh))}
       </span>{" "}
       today
-      {used.cost && <span data-testid={id === null ? "house-cost" : `cost-${id}`}> · {amount(used.cost)}</span>}
+      {used.cost && (
+        <span class="cost" data-testid={id === null ? "house-cost" : `cost-${id}`}>
+          <span class="dot"> · </span>
+          {amount(used.cost)}
+        </span>
+      )}
     </>
   );
 }
