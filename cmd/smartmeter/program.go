@@ -32,6 +32,7 @@ type grammar struct {
 	Watch   cli.Watch    `cmd:"" help:"Follow what happens, line by line."`
 	Switch  cli.Switch   `cmd:"" help:"Switch a relay and wait for its node's word."`
 	Energy  cli.Energy   `cmd:"" help:"Tell what devices used, in kWh that add up."`
+	Export  cli.Export   `cmd:"" help:"Write the history into a table: CSV or Parquet."`
 	Correct cli.Correct  `cmd:"" help:"Say what people know about energy and registers do not; undo it."`
 	Price   cli.Price    `cmd:"" help:"Say what a kWh costs, from which day on."`
 	Zone    cli.SiteZone `cmd:"" help:"Say in which time zone the site is: whose days, weeks and months are told."`

@@ -39,6 +39,7 @@ type grammar struct {
 	Watch   cli.Watch    `cmd:"" help:"Follow what happens."`
 	Switch  cli.Switch   `cmd:"" help:"Switch a device on or off."`
 	Energy  cli.Energy   `cmd:"" help:"Tell what devices used."`
+	Export  cli.Export   `cmd:"" help:"Write the history into a table."`
 	Correct cli.Correct  `cmd:"" help:"Say what people know."`
 	Price   cli.Price    `cmd:"" help:"Say what a kWh costs."`
 	Zone    cli.SiteZone `cmd:"" help:"Say in which time zone the site is."`
