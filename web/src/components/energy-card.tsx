@@ -3,8 +3,9 @@ import { after, before, datesOf, periodName, periods, type Period } from "../cal
 import { barsOf, sharesOf, usedBy, type Bar } from "../energy";
 import { amount, energy, text } from "../format";
 import { deviceHref, route, showEnergy } from "../route";
-import { childrenOf, connections, pictureMillis, todaysDate, type Entry } from "../state";
+import { childrenOf, connections, decisions, pictureMillis, todaysDate, type Entry } from "../state";
 import { keepEnergy, type PeriodEnergy } from "../sync";
+import { Decisions } from "./decisions";
 import { EnergyBars } from "./energy-bars";
 import { BackIcon } from "./icons";
 
@@ -35,6 +36,7 @@ export function EnergyCard({ entry }: { entry: Entry }) {
       <EnergyBars period={period} dates={datesOf(period, date ?? today)} bars={bars} pointed={pointed} busy={known.value.energy === null} />
       <Legend bars={bars} />
       <Shares entry={entry} known={known} />
+      <Decisions id={entry.id} />
     </section>
   );
 }
@@ -49,7 +51,7 @@ function useKnown(entry: Entry): ReadonlySignal<Known> {
   const known = useSignal<Known>({ of: "", energy: null, failure: "" });
   useSignalEffect(() => {
     const [period, date, today] = shown.value.split(" ") as [Period, string, string];
-    if (shown.value === "" || connections.value === 0) return;
+    if (shown.value === "" || connections.value + decisions.value === 0) return;
     const of = shown.value;
     if (known.peek().of !== of) known.value = { of, energy: null, failure: "" };
     return keepEnergy(entry.id, { period, date: date || null }, today, parent.value, (energy, failure) => {
