@@ -127,7 +127,7 @@ func lookAtEnergy(t *testing.T, ctx context.Context) {
 	t.Helper()
 	run(t, ctx, chromedp.Poll[bool](`!!document.querySelector('[data-testid="bars"]')?.dataset.shown
 		&& Number(document.querySelector('[data-testid="energy-total"]')?.dataset.wh) > 0`, chromedp.WithPollingTimeout(patience)))
-	run(t, ctx, chromedp.Evaluate[bool](`document.querySelector('.energy').scrollIntoView() ?? true`))
+	run(t, ctx, chromedp.Evaluate[bool](`(document.querySelector('.energy').scrollIntoView(), true)`))
 }
 
 // openRange presses a range's button and waits for its chart.
