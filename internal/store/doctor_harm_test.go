@@ -51,7 +51,7 @@ var injuries = []injury{
 	{"a correction gone", sql(`DELETE FROM correction`), `the correction k1 is missing`, ""},
 	{"a newest reading made up", sql(`UPDATE latest SET at = at + 864000000, power = 5`), `the newest reading of (lamp|oven), of 2026-02-1\d .*, is in no file`, ""},
 	{"a watermark raised", sql(`UPDATE boot_span SET last_seq = last_seq + 1000`), `takes the samples 1 to \d+ of (lamp|oven), boot 00000007, for kept`, ""},
-	{"settings cut off", cut("settings.json", -4), `settings\.json: what energy costs cannot be read`, ""},
+	{"settings cut off", cut("settings.json", -4), `settings\.json: what was said about the site cannot be read`, ""},
 	{"no site", lose(siteName), `site\.id: it is missing`, ""},
 	{"half a site", cut(siteName, -20), `site\.id: it does not hold an id`, ""},
 	{"another site", rewrite(siteName, strings.Repeat("ab", 16)), `site\.id: it names a site that no monthly file is of`, ""},
