@@ -19,7 +19,7 @@ import (
 )
 
 var (
-	energyLives = flag.Int("hub.lives", 6, "for how many households TestNotOneWattHourIsLost keeps the books")
+	energyLives = flag.Int("hub.lives", 3, "for how many households TestNotOneWattHourIsLost keeps the books")
 	energySeed  = flag.Uint64("hub.energyseed", 0, "what they do by chance; 0 draws a seed")
 )
 
