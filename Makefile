@@ -80,6 +80,7 @@ torture:
 	$(GO) test -timeout 2h ./cmd/smartmeter -run HubIsKilled -v -kills=1000
 	$(GO) test -timeout 2h ./cmd/smartmeter -run NodeIsKilled -v -nodekills=1000
 	$(GO) test -timeout 2h ./internal/sim -run CommandsCampaign -v -commands=1000000
+	$(GO) test -timeout 2h ./internal/hub -run NotOneWattHour -v -hub.lives=200
 	$(GO) test -timeout 2h ./internal/nodehost -run HubIsDead -v -weeks=100
 	$(GO) test -timeout 2h ./internal/nodehost -run KilledAtEveryWrite -v -deaths=500
 

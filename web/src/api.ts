@@ -4,6 +4,7 @@
 
 import type { Buckets } from "./buckets";
 import type { Dates } from "./calendar";
+import type { Correction, Decision, Finding } from "./corrections";
 import type { Energy } from "./energy";
 
 export type LoadKind = "generic" | "must_stay_on" | "heater" | "compressor" | "lighting";
@@ -236,6 +237,27 @@ export async function fetchEnergy(dates: Dates, today: string, step: "1h" | "1d"
   if (dates.to <= today) query.set("to", dates.to);
   if (id !== undefined) query.set("device", id);
   return (await (await call(`${base}/energy?${query}`)).json()) as Energy;
+}
+
+/** fetchFindings returns what the hub found about a device's counter. */
+export async function fetchFindings(id: string): Promise<Finding[]> {
+  const response = await call(`${devicePath(id)}/energy/findings`);
+  return ((await response.json()) as { findings: Finding[] }).findings;
+}
+
+/** fetchJournal returns all that people decided about energy, oldest first. */
+export async function fetchJournal(): Promise<Correction[]> {
+  const response = await call(`${base}/corrections`);
+  return ((await response.json()) as { corrections: Correction[] }).corrections;
+}
+
+/** postCorrection enters a decision into the journal. It throws as putRelay does. */
+export async function postCorrection(decision: Decision, by: string, why: string): Promise<void> {
+  await call(`${base}/corrections`, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ ...decision, by, why }),
+  });
 }
 
 /** putRelay asks the hub to move a relay and waits for the node's word. It throws a Refusal, or a TypeError or DOMException when the hub cannot be reached. */

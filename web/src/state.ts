@@ -178,6 +178,9 @@ export const housePower = computed<Series>(() => {
 /** What everybody used since the midnight of the site; null until the hub told. */
 export const today = signal<Energy | null>(null);
 
+/** How often this page had something entered into the journal of energy: what was fetched before that is old. */
+export const decisions = signal(0);
+
 /** Which date it is at the site; null until the hub told. */
 export const todaysDate = computed(() => today.value && dateOf(today.value.from));
 

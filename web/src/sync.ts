@@ -1,8 +1,25 @@
 // Keeping the page in step with the hub: live events change the state, every
 // (re)connection fetches it anew, and a relay is switched by asking the hub.
 import { batch, computed, effect } from "@preact/signals";
-import { eventsURL, fetchAlerts, fetchBuckets, fetchDevices, fetchEnergy, fetchPower, fetchToday, patchDevice, postAcknowledge, postReset, putRelay, Refusal } from "./api";
+import {
+  eventsURL,
+  fetchAlerts,
+  fetchBuckets,
+  fetchDevices,
+  fetchEnergy,
+  fetchFindings,
+  fetchJournal,
+  fetchPower,
+  fetchToday,
+  patchDevice,
+  postAcknowledge,
+  postCorrection,
+  postReset,
+  putRelay,
+  Refusal,
+} from "./api";
 import { datesOf } from "./calendar";
+import type { Correction, Decision, Finding } from "./corrections";
 import type { Energy } from "./energy";
 import { EventStream, type EventHandlers } from "./events";
 import type { LoadKind, Settings } from "./api";
@@ -40,7 +57,7 @@ export function start(): void {
   const stream = new EventStream(eventsURL, handlers);
   const arrived = computed(() => state.rooms.value !== null && state.allStored.value);
   effect(() => (state.connections.value > 0 && arrived.value ? keepLastHours() : undefined));
-  effect(() => (state.connections.value > 0 ? keepToday() : undefined));
+  effect(() => (state.connections.value + state.decisions.value > 0 ? keepToday() : undefined));
   setInterval(state.tick, 1_000);
   addEventListener("online", () => stream.check());
   addEventListener("offline", () => stream.check());
@@ -124,6 +141,27 @@ export function keepEnergy(
     dates.to > today,
     (failure) => take(null, failure),
   );
+}
+
+/** fetchDecisions returns what was found about a device, and the journal; neither where the hub does not tell. */
+export async function fetchDecisions(id: string): Promise<{ findings: Finding[]; journal: Correction[] }> {
+  try {
+    const [findings, journal] = await Promise.all([fetchFindings(id), fetchJournal()]);
+    return { findings, journal };
+  } catch {
+    return { findings: [], journal: [] };
+  }
+}
+
+/** decide enters a decision, and returns why it could not be; "" if it was. */
+export async function decide(decision: Decision, by: string, why: string): Promise<string> {
+  try {
+    await postCorrection(decision, by, why);
+    state.decisions.value++;
+    return "";
+  } catch (error) {
+    return whyOf(error);
+  }
 }
 
 /** repeat does something now, and goes on if it should. It returns how to stop. */
