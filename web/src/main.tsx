@@ -8,6 +8,7 @@ import "./styles/home.css";
 import "./styles/relay.css";
 import "./styles/device.css";
 import "./styles/energy.css";
+import "./styles/nodes.css";
 import { App } from "./components/app";
 import { followLocation } from "./route";
 import { start } from "./sync";
