@@ -84,7 +84,7 @@ func TestKindConfiguresTheNode(t *testing.T) {
 func TestSettingsReachTheNodeAndStay(t *testing.T) {
 	newLab(t, func(t *testing.T, l *lab) {
 		n := l.wireNode("n1", 0xbeef)
-		time.Sleep(10 * time.Second)
+		time.Sleep(10*time.Second + 500*time.Millisecond) // between two beats of the hub
 		current, metrics := smartmeter.Milliamp(3000), smartmeter.Millis(1000)
 		l.change("n1", hub.DeviceChange{Settings: &smartmeter.Settings{Current: &current, Metrics: &metrics}})
 		l.wantConfigured("n1", smartmeter.Configured{State: smartmeter.ConfigSent})
