@@ -280,12 +280,15 @@ function deviceChanged(change: state.DeviceChange, id: string): void {
 
 /** acknowledge tells the hub that an alert was seen. */
 export function acknowledge(id: string): Promise<string> {
-  return whyNot(async () => state.putAlert(await postAcknowledge(id)));
+  return whyNot(async () => {
+    const seen = await postAcknowledge(id);
+    if (state.alerts.peek().some((alert) => alert.id === id)) state.putAlert(seen); // it may be over since
+  });
 }
 
-/** configure says what a device is, and all that is chosen for its node. */
+/** configure says what a device is, and all that is chosen for its node. What becomes of it comes as an event, which may overtake the answer. */
 export function configure(id: string, kind: LoadKind, settings: Settings): Promise<string> {
-  return whyNot(async () => state.putDevice(await patchDevice(id, { kind, settings })));
+  return whyNot(() => patchDevice(id, { kind, settings }));
 }
 
 /** resetProtection has a node that cut off obey commands again. */
