@@ -9,7 +9,7 @@ NODE_CODE := . ./internal/pzem ./internal/wire ./internal/node ./internal/displa
 
 export CGO_ENABLED ?= 0
 
-.PHONY: run build page test page-tests node-tests builds firmware check format lint race types bench screens torture clean
+.PHONY: run build page test page-tests node-tests builds firmware check format lint race types bench screens torture tls clean
 
 run: build
 	$(BIN) demo
@@ -22,7 +22,7 @@ page:
 	$(GO) run ./web/build
 
 test: page
-	scripts/need chromium mosquitto mosquitto_pub qemu-arm-static qemu-aarch64-static python3-paho-mqtt
+	scripts/need chromium mosquitto mosquitto_pub systemd-analyze qemu-arm-static qemu-aarch64-static python3-paho-mqtt
 	$(GO) test ./...
 	$(MAKE) --no-print-directory page-tests node-tests builds firmware
 
@@ -75,6 +75,7 @@ screens: page
 # The long campaigns; `make test` runs a slice of each. The store's begins with
 # another seed every time, which it says.
 torture:
+	$(GO) test -timeout 4h ./cmd/smartmeter -run S14HubUnderTorture -v -torture.mqtt=1000000 -torture.http=100000
 	$(GO) test -timeout 2h ./internal/mqtt -run Campaign -v -mqtt.mutations=1000000
 	$(GO) test -timeout 4h ./internal/store -run Campaign -v -store.cuts=100000 -store.from=0
 	$(GO) test -timeout 2h ./cmd/smartmeter -run HubIsKilled -v -kills=1000
@@ -83,6 +84,11 @@ torture:
 	$(GO) test -timeout 2h ./internal/hub -run NotOneWattHour -v -hub.lives=200
 	$(GO) test -timeout 2h ./internal/nodehost -run HubIsDead -v -weeks=100
 	$(GO) test -timeout 2h ./internal/nodehost -run KilledAtEveryWrite -v -deaths=500
+
+# What testssl.sh has to say of the encrypted doors, in about ten minutes.
+tls: build
+	scripts/need testssl
+	scripts/tls $(BIN)
 
 clean:
 	rm -rf bin web/node_modules
