@@ -270,7 +270,8 @@ export async function putRelay(id: string, on: boolean): Promise<Switched> {
   return (await response.json()) as Switched;
 }
 
-async function call(url: string, init: RequestInit = {}): Promise<Response> {
+/** call asks the hub, and throws a Refusal where it says no. */
+export async function call(url: string, init: RequestInit = {}): Promise<Response> {
   const response = await fetch(url, { ...init, cache: "no-store", signal: AbortSignal.timeout(answerWithinMillis) });
   if (!response.ok) {
     throw new Refusal(response.status, await problemOf(response));

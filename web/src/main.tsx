@@ -9,6 +9,7 @@ import "./styles/relay.css";
 import "./styles/device.css";
 import "./styles/energy.css";
 import "./styles/alerts.css";
+import "./styles/nodes.css";
 import { App } from "./components/app";
 import { followLocation } from "./route";
 import { start } from "./sync";

@@ -2,7 +2,7 @@ import { deepEqual } from "node:assert/strict";
 import { test } from "node:test";
 import { rangeNames } from "./range";
 import { periods } from "./calendar";
-import { deviceHref, homeHref, parseRoute } from "./route";
+import { deviceHref, homeHref, nodesHref, parseRoute } from "./route";
 
 const thisWeek = { period: "week", date: null } as const;
 
@@ -21,6 +21,10 @@ test("a device's address leads to the device and its range", () => {
       deepEqual(parseRoute(deviceHref(id, range)), { page: "device", id, range, energy: thisWeek });
     }
   }
+});
+
+test("the nodes have a place of their own", () => {
+  deepEqual(parseRoute(nodesHref), { page: "nodes", range: "1h", energy: thisWeek });
 });
 
 test("home has its range in the address, too", () => {

@@ -4,7 +4,7 @@ import { signal } from "@preact/signals";
 import { isDate, periods, type Period } from "./calendar";
 import { parseRange, type RangeName } from "./range";
 
-type Place = { readonly page: "home" } | { readonly page: "device"; readonly id: string };
+type Place = { readonly page: "home" } | { readonly page: "nodes" } | { readonly page: "device"; readonly id: string };
 
 /** What the chart of a device's energy shows: the period around a date, or the present one. */
 export interface When {
@@ -18,6 +18,8 @@ export type Route = Place & { readonly range: RangeName; readonly energy: When }
 const thisWeek: When = { period: "week", date: null };
 
 const devicePrefix = "#/device/";
+
+export const nodesHref = "#/nodes";
 
 export function homeHref(range: RangeName): string {
   return "#/" + query(range, thisWeek);
@@ -48,7 +50,7 @@ export function parseRoute(hash: string): Route {
       return { page: "home", ...shown }; // a "%" that encodes nothing
     }
   }
-  return { page: "home", ...shown };
+  return { page: path === nodesHref ? "nodes" : "home", ...shown };
 }
 
 function parseWhen(period: string | null, date: string | null): When {
@@ -81,5 +83,5 @@ export function followLocation(): void {
 }
 
 function samePlace(a: Place, b: Place): boolean {
-  return a.page === "device" ? b.page === "device" && a.id === b.id : b.page === "home";
+  return a.page === "device" ? b.page === "device" && a.id === b.id : b.page === a.page;
 }

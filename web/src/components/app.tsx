@@ -2,7 +2,8 @@ import { AwayBanner, Connection } from "./connection";
 import { DevicePage } from "./device-page";
 import { Home } from "./home";
 import { HomeIcon } from "./icons";
-import { homeHref, route } from "../route";
+import { NodesPage } from "./nodes-page";
+import { homeHref, nodesHref, route } from "../route";
 import { connection } from "../state";
 
 /** The frame: a header, the places there are to go to, and one of them. */
@@ -15,6 +16,7 @@ export function App() {
           <img src="icon.svg" alt="" width="28" height="28" />
           Smartmeter
         </a>
+        {!isSecureContext && <span class="soft">not encrypted</span>}
         <Connection />
       </header>
       <nav class="places" aria-label="Places">
@@ -22,10 +24,13 @@ export function App() {
           <HomeIcon />
           Home
         </a>
+        <a href={nodesHref} aria-current={here.page === "nodes" ? "page" : undefined}>
+          Nodes
+        </a>
       </nav>
       <main class="main">
         <AwayBanner />
-        {here.page === "device" ? <DevicePage key={here.id} id={here.id} /> : <Home />}
+        {here.page === "device" ? <DevicePage key={here.id} id={here.id} /> : here.page === "nodes" ? <NodesPage /> : <Home />}
       </main>
     </div>
   );

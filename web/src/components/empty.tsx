@@ -1,3 +1,5 @@
+import { nodesHref } from "../route";
+
 const mqttPort = 1883;
 const message = '{"voltage":230.1,"power":84.6}';
 
@@ -9,6 +11,9 @@ export function Empty() {
       <img src="icon.svg" alt="" width="48" height="48" />
       <h1>Waiting for your first node</h1>
       <p class="soft">It shows up here by itself, a moment after its first message.</p>
+      <p>
+        <a href={nodesHref}>Add a node</a>
+      </p>
       <dl>
         <dt>MQTT broker</dt>
         <dd>
