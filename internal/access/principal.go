@@ -47,6 +47,8 @@ type Principal struct {
 	// ID tells an account's sessions and tokens apart, and is no secret; "" for
 	// others.
 	ID string
+	// key is what a session or a token is found by again.
+	key string
 	// Role is for people and tokens.
 	Role Role
 	// Rooms are what a viewer sees, unless Everywhere.
