@@ -122,6 +122,7 @@ func (m Main) run(ctx context.Context, args []string) (err error) {
 		&daemon{
 			ctx:    ctx,
 			stdout: m.Stdout,
+			stderr: m.Stderr,
 			log:    slog.New(slog.NewTextHandler(m.Stderr, &slog.HandlerOptions{Level: line.logLevel(selected.Command())})),
 		},
 	)
@@ -136,5 +137,6 @@ func (e earlyExit) Error() string { return fmt.Sprintf("exit status %d", int(e))
 type daemon struct {
 	ctx    context.Context
 	stdout io.Writer
+	stderr io.Writer
 	log    *slog.Logger
 }

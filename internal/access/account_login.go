@@ -10,8 +10,8 @@ import (
 	"github.com/iot-smart-meter/smartmeter"
 )
 
-// Login is a try to log in.
-type Login struct {
+// Credentials are a try to log in.
+type Credentials struct {
 	Name, Password string
 	// Device is what an earlier login gave; "" if there was none.
 	Device string
@@ -38,7 +38,7 @@ func (w Wait) Error() string { return "wait " + w.For.String() }
 var errWrong = smartmeter.NewError(smartmeter.LoginNeeded, "", "name or password is wrong")
 
 // LogIn opens a session. Who may try how often, lockout.go says.
-func (p *People) LogIn(ctx context.Context, in Login) (Opened, error) {
+func (p *People) LogIn(ctx context.Context, in Credentials) (Opened, error) {
 	name := foldName(in.Name)
 	a := p.attemptOf(name, in)
 	if err := p.admit(a); err != nil {
@@ -67,7 +67,7 @@ func (p *People) verify(ctx context.Context, hash, password string) (bool, error
 
 // attemptOf tells whether the browser is known, by its cookie or else its
 // network address.
-func (p *People) attemptOf(name string, in Login) attempt {
+func (p *People) attemptOf(name string, in Credentials) attempt {
 	if !nameForm.MatchString(name) {
 		return attempt{from: in.From}
 	}
@@ -110,7 +110,7 @@ func (p *People) forgive(a attempt) {
 const maxAgent = 200
 
 // open makes a session of somebody whose password was right.
-func (p *People) open(name string, in Login) (Opened, error) {
+func (p *People) open(name string, in Credentials) (Opened, error) {
 	now := time.Now().UTC()
 	o := Opened{Session: newSecret(), Device: in.Device}
 	if p.book.Load().Devices[digest(o.Device)].Account != name {
@@ -143,7 +143,7 @@ var (
 // SetUp makes the first account, an admin, for whoever knows the code on the
 // console, and logs them in. After a rescue it makes another one, or sets the
 // password of one that exists and makes it an admin.
-func (p *People) SetUp(ctx context.Context, code string, in Login) (Opened, error) {
+func (p *People) SetUp(ctx context.Context, code string, in Credentials) (Opened, error) {
 	want := p.Code()
 	if want == "" {
 		return Opened{}, errSetUp

@@ -70,6 +70,9 @@ func (l *lockout) admit(now time.Time, a attempt) (wait time.Duration) {
 
 // success takes back what admit counted, and forgives the failures before.
 func (l *lockout) success(a attempt) {
+	if a.device == "" {
+		l.strangers = l.strangers.Add(-anotherEvery)
+	}
 	for _, key := range a.keys() {
 		delete(l.keys, key)
 	}

@@ -31,7 +31,7 @@ func TestS2GuessesAreHardlyEvaluated(t *testing.T) {
 				before := l.hasher.done.Load()
 				for i := range 1000 {
 					time.Sleep(time.Minute / 1000)
-					_, err := l.LogIn(t.Context(), Login{Name: test.who(i), Password: fmt.Sprint("guess number ", i), From: netip.MustParseAddr(test.from(i))})
+					_, err := l.LogIn(t.Context(), Credentials{Name: test.who(i), Password: fmt.Sprint("guess number ", i), From: netip.MustParseAddr(test.from(i))})
 					if code := smartmeter.CodeOf(err); code != smartmeter.LoginNeeded && code != smartmeter.TooMany {
 						t.Fatalf("guess %d: %v", i, err)
 					}
@@ -50,18 +50,18 @@ func TestS2TheRightfulUserStillGetsIn(t *testing.T) {
 		l, o := withAnna(t)
 		guess := func(from string) {
 			for range 20 {
-				_, _ = l.LogIn(t.Context(), Login{Name: "anna", Password: "a bad guess", From: netip.MustParseAddr(from)})
+				_, _ = l.LogIn(t.Context(), Credentials{Name: "anna", Password: "a bad guess", From: netip.MustParseAddr(from)})
 			}
 		}
 		guess("10.0.0.1")
 		elsewhere := netip.MustParseAddr("172.16.0.9")
-		if _, err := l.LogIn(t.Context(), Login{Name: "anna", Password: goodPassword, From: home}); err != nil {
+		if _, err := l.LogIn(t.Context(), Credentials{Name: "anna", Password: goodPassword, From: home}); err != nil {
 			t.Errorf("from the address that is known: %v", err)
 		}
-		if _, err := l.LogIn(t.Context(), Login{Name: "anna", Password: goodPassword, Device: o.Device, From: elsewhere}); err != nil {
+		if _, err := l.LogIn(t.Context(), Credentials{Name: "anna", Password: goodPassword, Device: o.Device, From: elsewhere}); err != nil {
 			t.Errorf("by the browser that is known: %v", err)
 		}
-		stranger := Login{Name: "anna", Password: goodPassword, From: netip.MustParseAddr("10.9.9.9")}
+		stranger := Credentials{Name: "anna", Password: goodPassword, From: netip.MustParseAddr("10.9.9.9")}
 		_, err := l.LogIn(t.Context(), stranger)
 		wait, ok := errors.AsType[Wait](err)
 		if !ok {
@@ -78,13 +78,13 @@ func TestS2ADeviceIsKnownToItsAccountOnly(t *testing.T) {
 	l, o := withAnna(t)
 	l.add(o.Principal, NewAccount{Name: "ben", Role: Admin})
 	for i := range 20 {
-		_, err := l.LogIn(t.Context(), Login{Name: "ben", Password: "a bad guess", Device: o.Device, From: netip.MustParseAddr("10.0.0.1")})
+		_, err := l.LogIn(t.Context(), Credentials{Name: "ben", Password: "a bad guess", Device: o.Device, From: netip.MustParseAddr("10.0.0.1")})
 		if want := smartmeter.TooMany; i >= freeTries {
 			wantCode(t, "anna's device at ben's account", err, want)
 		}
 	}
 	for i := range 20 {
-		_, err := l.LogIn(t.Context(), Login{Name: "anna", Password: "a bad guess", Device: o.Device, From: home})
+		_, err := l.LogIn(t.Context(), Credentials{Name: "anna", Password: "a bad guess", Device: o.Device, From: home})
 		if i >= freeTries {
 			wantCode(t, "a stolen device", err, smartmeter.TooMany)
 		}
@@ -94,7 +94,7 @@ func TestS2ADeviceIsKnownToItsAccountOnly(t *testing.T) {
 func TestS2TheFirstRunsCodeIsNotGuessed(t *testing.T) {
 	l := newLab(t)
 	for i := range 20 {
-		_, err := l.SetUp(t.Context(), "AAAAA-AAAAA", Login{Name: "eve", Password: goodPassword, From: home})
+		_, err := l.SetUp(t.Context(), "AAAAA-AAAAA", Credentials{Name: "eve", Password: goodPassword, From: home})
 		want := smartmeter.Denied
 		if i >= freeTries {
 			want = smartmeter.TooMany

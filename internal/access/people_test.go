@@ -56,7 +56,7 @@ func (l *lab) reopen() {
 func withAnna(t *testing.T) (*lab, Opened) {
 	t.Helper()
 	l := newLab(t)
-	o, err := l.SetUp(t.Context(), l.Code(), Login{Name: "Anna", Password: goodPassword, From: home})
+	o, err := l.SetUp(t.Context(), l.Code(), Credentials{Name: "Anna", Password: goodPassword, From: home})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +74,7 @@ func (l *lab) add(by Principal, n NewAccount) {
 // logIn returns an open session of name, from an address of its own.
 func (l *lab) logIn(name, from string) Opened {
 	l.t.Helper()
-	o, err := l.LogIn(l.t.Context(), Login{Name: name, Password: goodPassword, From: netip.MustParseAddr(from)})
+	o, err := l.LogIn(l.t.Context(), Credentials{Name: name, Password: goodPassword, From: netip.MustParseAddr(from)})
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -90,7 +90,7 @@ func wantCode(t *testing.T, what string, err error, want smartmeter.Code) {
 
 func TestS1FirstAccountNeedsTheCode(t *testing.T) {
 	l := newLab(t)
-	in := Login{Name: "Anna", Password: goodPassword, From: home}
+	in := Credentials{Name: "Anna", Password: goodPassword, From: home}
 	if !l.FirstRun() {
 		t.Fatal("a new hub has an account")
 	}
@@ -98,14 +98,14 @@ func TestS1FirstAccountNeedsTheCode(t *testing.T) {
 		_, err := l.SetUp(t.Context(), code, in)
 		wantCode(t, "code "+code, err, smartmeter.Denied)
 	}
-	o, err := l.SetUp(t.Context(), l.Code(), Login{Name: " Anna ", Password: goodPassword, From: home})
+	o, err := l.SetUp(t.Context(), l.Code(), Credentials{Name: " Anna ", Password: goodPassword, From: home})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if p := o.Principal; p.Name != "anna" || p.Role != Admin || !p.May(ManageAccounts) {
 		t.Errorf("the first account is %+v", p)
 	}
-	_, err = l.SetUp(t.Context(), "AAAAA-AAAAA", Login{Name: "eve", Password: goodPassword})
+	_, err = l.SetUp(t.Context(), "AAAAA-AAAAA", Credentials{Name: "eve", Password: goodPassword})
 	wantCode(t, "a second first run", err, smartmeter.Conflict)
 	if l.reopen(); l.FirstRun() || l.Code() != "" {
 		t.Error("after a restart the hub is to be set up again")
@@ -147,13 +147,13 @@ func TestRescueMakesAWayIn(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.People = p
-	if _, err := p.SetUp(t.Context(), p.Code(), Login{Name: "anna", Password: "another good one", From: home}); err != nil {
+	if _, err := p.SetUp(t.Context(), p.Code(), Credentials{Name: "anna", Password: "another good one", From: home}); err != nil {
 		t.Fatal(err)
 	}
 	if _, ok := p.Session(old.Session, home); ok {
 		t.Error("the session from before the rescue goes on")
 	}
-	if _, err := p.LogIn(t.Context(), Login{Name: "anna", Password: "another good one", From: home}); err != nil {
+	if _, err := p.LogIn(t.Context(), Credentials{Name: "anna", Password: "another good one", From: home}); err != nil {
 		t.Error(err)
 	}
 }
@@ -236,7 +236,7 @@ func TestANewPasswordEndsWhatTheOldOneOpened(t *testing.T) {
 	if _, ok := l.Token(secret, home); ok {
 		t.Error("the token goes on")
 	}
-	_, err = l.LogIn(t.Context(), Login{Name: "anna", Password: goodPassword, From: home})
+	_, err = l.LogIn(t.Context(), Credentials{Name: "anna", Password: goodPassword, From: home})
 	wantCode(t, "the old password", err, smartmeter.LoginNeeded)
 }
 

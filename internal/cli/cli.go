@@ -65,6 +65,7 @@ const exitHelp = `Exit status:
     5  no answer from the node in time, or the hub was lost after it was asked:
        the relay may have moved or not
     6  the hub cannot be reached, or is out of order
+    7  the hub wants a login, or does not let you do that, or not so often
 `
 
 // ExitCode returns the exit status for what a command, or the parser of the
@@ -86,6 +87,8 @@ func ExitCode(err error) int {
 		return 5
 	case smartmeter.Unavailable:
 		return 6
+	case smartmeter.LoginNeeded, smartmeter.Denied, smartmeter.TooMany:
+		return 7
 	default:
 		return 1
 	}

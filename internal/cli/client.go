@@ -174,6 +174,12 @@ func codeOf(status int) smartmeter.Code {
 	switch status {
 	case http.StatusBadRequest, http.StatusUnprocessableEntity:
 		return smartmeter.Invalid
+	case http.StatusUnauthorized:
+		return smartmeter.LoginNeeded
+	case http.StatusForbidden:
+		return smartmeter.Denied
+	case http.StatusTooManyRequests:
+		return smartmeter.TooMany
 	case http.StatusNotFound:
 		return smartmeter.NotFound
 	case http.StatusConflict:
