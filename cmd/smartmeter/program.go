@@ -39,6 +39,9 @@ type grammar struct {
 	Storage cli.Storage  `cmd:"" help:"Say what the history takes of the disk, and for how long that goes on."`
 
 	Doctor doctorCommand `cmd:"" help:"Examine a data directory that no hub has open, and mend it."`
+	Login  cli.Login     `cmd:"" help:"Log in at a hub, for the commands here."`
+	Logout cli.Logout    `cmd:"" help:"Log out again."`
+	Audit  auditCommand  `cmd:"" help:"Tell who did what at the hub, and whether the log of that is whole."`
 
 	Config   kong.ConfigFlag  `type:"existingfile" placeholder:"FILE" help:"Read settings from FILE, in lines like SMARTMETER_HTTP=:8080."`
 	LogLevel *slog.Level      `placeholder:"LEVEL" help:"Least important messages to log: debug, info, warn or error; info unless told, for the demo warn."`

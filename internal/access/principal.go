@@ -65,7 +65,7 @@ func AtConsole() Principal {
 
 // String names p for people, as in "person anna".
 func (p Principal) String() string {
-	if p.Kind == Nobody {
+	if p.Kind == Nobody || p.Kind == Console {
 		return p.Kind.String()
 	}
 	return p.Kind.String() + " " + p.Name
