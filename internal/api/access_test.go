@@ -425,3 +425,44 @@ func TestOpenHubsHaveNoAccounts(t *testing.T) {
 		t.Errorf("a login to an open hub: %d", status)
 	}
 }
+
+// TestS15HeadersAreOnEveryAnswer looks at each operation, and at errors and
+// files, as somebody and as nobody.
+func TestS15HeadersAreOnEveryAnswer(t *testing.T) {
+	l, people := newClosedLab(t)
+	anna := l.firstRun(people)
+	paths := []operation{{"GET", "/", ""}, {"GET", "/nothing", ""}, {"POST", "/", ""}, {"GET", "/api/v1/nothing", ""}, {"GET", "/openapi.json", ""}, {"GET", "/metrics", ""}, {"GET", "/.well-known/security.txt", ""}}
+	for _, op := range append(paths, l.operations(anna)...) {
+		if op.id == "log-out" {
+			continue
+		}
+		for _, who := range []*somebody{l.stranger(), anna} {
+			resp, _ := who.send(op.method, strings.NewReplacer("{id}", "x", "{name}", "x").Replace(op.path), "")
+			for header, want := range map[string]string{
+				"Content-Security-Policy": "default-src 'self'", "X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY",
+				"Referrer-Policy": "no-referrer", "Cross-Origin-Resource-Policy": "same-origin",
+			} {
+				if got := resp.Header.Get(header); !strings.HasPrefix(got, want) {
+					t.Errorf("%s %s: %s is %q", op.method, op.path, header, got)
+				}
+			}
+			if csp := resp.Header.Get("Content-Security-Policy"); strings.Contains(csp, "unsafe") || resp.Header.Get("Access-Control-Allow-Origin") != "" {
+				t.Errorf("%s %s: %q, CORS %q", op.method, op.path, csp, resp.Header.Get("Access-Control-Allow-Origin"))
+			}
+		}
+	}
+}
+
+func TestS15SessionCookiesAreOutOfReach(t *testing.T) {
+	l, people := newClosedLab(t)
+	l.firstRun(people)
+	resp, _ := l.stranger().send("POST", "/api/v1/session", `{"name":"anna","password":"`+goodPassword+`"}`)
+	if len(resp.Cookies()) != 2 {
+		t.Fatalf("cookies %v", resp.Cookies())
+	}
+	for _, c := range resp.Cookies() {
+		if !c.HttpOnly || c.SameSite != http.SameSiteStrictMode || c.Path != "/" || c.Domain != "" {
+			t.Errorf("cookie %v", c)
+		}
+	}
+}

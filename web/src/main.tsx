@@ -7,11 +7,10 @@ import "./styles/empty.css";
 import "./styles/home.css";
 import "./styles/relay.css";
 import "./styles/device.css";
+import "./styles/gate.css";
 import "./styles/energy.css";
-import { App } from "./components/app";
+import { Gate } from "./components/gate";
 import { followLocation } from "./route";
-import { start } from "./sync";
 
 followLocation();
-start();
-render(<App />, document.getElementById("app") as HTMLElement);
+render(<Gate />, document.getElementById("app") as HTMLElement);
