@@ -9,7 +9,7 @@ NODE_CODE := . ./internal/pzem ./internal/wire ./internal/node ./internal/displa
 
 export CGO_ENABLED ?= 0
 
-.PHONY: run build page test page-tests node-tests builds check format lint race types bench screens torture clean
+.PHONY: run build page test page-tests node-tests builds firmware check format lint race types bench screens torture clean
 
 run: build
 	$(BIN) demo
@@ -24,7 +24,7 @@ page:
 test: page
 	scripts/need chromium mosquitto mosquitto_pub qemu-arm-static qemu-aarch64-static python3-paho-mqtt
 	$(GO) test ./...
-	$(MAKE) --no-print-directory page-tests node-tests builds
+	$(MAKE) --no-print-directory page-tests node-tests builds firmware
 
 page-tests: page
 	cd web && npm test --silent
@@ -37,6 +37,10 @@ node-tests:
 builds:
 	GOARCH=arm64 $(GO) build -o /dev/null ./cmd/smartmeter
 	GOARCH=arm GOARM=6 $(GO) build -o /dev/null ./cmd/smartmeter
+
+# The firmware of ESP32 boards, its types and what needs no chip; see its README.
+firmware:
+	scripts/firmware
 
 check: format lint types race
 
@@ -68,13 +72,15 @@ screens: page
 	scripts/need chromium
 	SMARTMETER_SCREENS=$(CURDIR)/docs/screens $(GO) test ./cmd/smartmeter -run TestBrowser -count=1
 
-# The long campaigns; `make test` runs a slice of each.
+# The long campaigns; `make test` runs a slice of each. The store's begins with
+# another seed every time, which it says.
 torture:
 	$(GO) test -timeout 2h ./internal/mqtt -run Campaign -v -mqtt.mutations=1000000
-	$(GO) test -timeout 4h ./internal/store -run Campaign -v -store.cuts=100000
+	$(GO) test -timeout 4h ./internal/store -run Campaign -v -store.cuts=100000 -store.from=0
 	$(GO) test -timeout 2h ./cmd/smartmeter -run HubIsKilled -v -kills=1000
 	$(GO) test -timeout 2h ./cmd/smartmeter -run NodeIsKilled -v -nodekills=1000
 	$(GO) test -timeout 2h ./internal/sim -run CommandsCampaign -v -commands=1000000
+	$(GO) test -timeout 2h ./internal/hub -run NotOneWattHour -v -hub.lives=200
 	$(GO) test -timeout 2h ./internal/nodehost -run HubIsDead -v -weeks=100
 	$(GO) test -timeout 2h ./internal/nodehost -run KilledAtEveryWrite -v -deaths=500
 

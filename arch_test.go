@@ -2,7 +2,10 @@ package smartmeter_test
 
 import (
 	"encoding/json"
+	"go/parser"
+	"go/token"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -50,6 +53,8 @@ var rooms = map[string]string{
 	"cmd/smartmeter":           "*",
 	"cmd/figures":              "*",
 	"cmd/figures/broker":       "internal/mqtt",
+	"firmware":                 ". internal/pzem internal/node internal/display internal/board firmware/session",
+	"firmware/session":         ". internal/board",
 }
 
 // onMicrocontroller lists the rooms that a node's firmware compiles; what they
@@ -100,6 +105,38 @@ func TestNodeCodeStaysSmall(t *testing.T) {
 		for _, dep := range tooLargeForThem {
 			if slices.Contains(p.Deps, dep) {
 				t.Errorf("%s reaches %s, which a node's firmware cannot carry", roomOf(p.ImportPath), dep)
+			}
+		}
+	}
+}
+
+// TestFirmwareImportsTheTable reads the firmware's sources: it is a module of its
+// own that stock Go lists only with scripts/firmware.
+func TestFirmwareImportsTheTable(t *testing.T) {
+	files, err := filepath.Glob("firmware/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sessions, err := filepath.Glob("firmware/session/*.go")
+	if err != nil || len(files) == 0 || len(sessions) == 0 {
+		t.Fatalf("%d files of the firmware, %d of its session, %v", len(files), len(sessions), err)
+	}
+	for _, name := range append(files, sessions...) {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		room := filepath.ToSlash(filepath.Dir(name))
+		source, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, i := range source.Imports {
+			imported := strings.Trim(i.Path.Value, `"`)
+			if ours(imported) && !slices.Contains(strings.Fields(rooms[room]), roomOf(imported)) {
+				t.Errorf("%s imports %s; the table allows %s only: %s", name, imported, room, rooms[room])
+			}
+			if slices.Contains([]string{"encoding/json", "fmt", "reflect", "net/http"}, imported) {
+				t.Errorf("%s imports %s, which is too large for it", name, imported)
 			}
 		}
 	}

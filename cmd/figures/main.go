@@ -98,6 +98,8 @@ var measurements = []struct {
 	{"nodes that return after an outage", measureBacklog},
 	{"what a sample costs the disk", measureWear},
 	{"a year of readings", measureYear},
+	{"a month of many devices", measureMonth},
+	{"a row for each message", measureRows},
 	{"one broker beside another", measureBrokers},
 	{"the broker's limits", measureBurst},
 	{"idle connections", measureIdleConnections},

@@ -3,12 +3,16 @@ package main
 import (
 	"math"
 	"math/rand/v2"
+	"time"
 
 	"github.com/iot-smart-meter/smartmeter"
 )
 
-// series makes up a meter's readings, one every 5 s, each with a number.
-type series interface{ next() smartmeter.Reading }
+// series makes up a meter's readings, each with a number.
+type series interface {
+	next() smartmeter.Reading
+	every() time.Duration
+}
 
 // ticker counts the readings of a series.
 type ticker struct{ smartmeter.Reading }
@@ -19,6 +23,8 @@ func newTicker(i int, from smartmeter.Instant, has smartmeter.Quantities) ticker
 		Measurement: smartmeter.Measurement{Has: has},
 	}}
 }
+
+func (*ticker) every() time.Duration { return sampleInterval }
 
 // tick returns the reading as it is and moves on to the next.
 func (t *ticker) tick() smartmeter.Reading {

@@ -10,8 +10,6 @@ import (
 	"github.com/iot-smart-meter/smartmeter"
 	"github.com/iot-smart-meter/smartmeter/internal/disk"
 	"github.com/iot-smart-meter/smartmeter/internal/store"
-	"zombiezen.com/go/sqlite"
-	"zombiezen.com/go/sqlite/sqlitex"
 )
 
 // measureWear measures what a sample costs the disk: in days that pass as fast
@@ -152,16 +150,11 @@ var firstForm = []string{
 
 // wearOfRows writes messages of ten devices as rows, each as it comes.
 func (b *bench) wearOfRows(_ context.Context, l *loopDisk) (_ float64, err error) {
-	conn, err := sqlite.OpenConn(filepath.Join(l.dir, "rows.db"))
+	conn, err := openRows(filepath.Join(l.dir, "rows.db"))
 	if err != nil {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, conn.Close()) }()
-	for _, statement := range firstForm {
-		if err := sqlitex.ExecuteTransient(conn, statement, nil); err != nil {
-			return 0, err
-		}
-	}
 	before, err := l.written()
 	if err != nil {
 		return 0, err
@@ -171,12 +164,7 @@ func (b *bench) wearOfRows(_ context.Context, l *loopDisk) (_ float64, err error
 		meters[i] = newNoisyMeter(i, epoch)
 	}
 	for n := range b.wearRows {
-		r := meters[n%yearly].next()
-		err := sqlitex.Execute(conn, `INSERT INTO reading VALUES (?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?)`, &sqlitex.ExecOptions{Args: []any{
-			n % yearly, int64(r.At), int64(r.Boot), int64(r.Seq),
-			int64(r.Voltage), int64(r.Current), int64(r.Power), int64(r.Energy), int64(r.Frequency), int64(r.PowerFactor),
-		}})
-		if err != nil {
+		if err := insertRow(conn, n%yearly, meters[n%yearly].next()); err != nil {
 			return 0, err
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -63,7 +64,11 @@ func measureYear(ctx context.Context, b *bench) ([]*figure, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start with a year behind: %w", err)
 	}
-	return append(append(append(sealed, plugs), queries...), restarts...), nil
+	answers, err := b.askAPI(ctx, dir, from, midnight)
+	if err != nil {
+		return nil, fmt.Errorf("ask the API for a year: %w", err)
+	}
+	return slices.Concat(sealed, []*figure{plugs}, queries, restarts, answers), nil
 }
 
 // yearly is how many devices have a year of readings.
@@ -106,7 +111,7 @@ func (p *past) liveDay(ctx context.Context, meters []series, midnight smartmeter
 	end := midnight + dayMillis
 	for _, m := range meters {
 		readings := make([]smartmeter.Reading, 0, dayMillis/tickMillis)
-		for range cap(readings) {
+		for range int64(dayMillis) / m.every().Milliseconds() {
 			readings = append(readings, m.next())
 		}
 		if err := errors.Join(p.AppendReadings(readings...), p.Sync(ctx)); err != nil {
@@ -207,5 +212,6 @@ func (b *bench) askYear(ctx context.Context, dir string, from, to smartmeter.Ins
 			}
 		}
 	}
-	return []*figure{day, quarters, hours, all}, nil
+	used, err := b.askYearsEnergy(ctx, p, node, from, to)
+	return append([]*figure{day, quarters, hours, all}, used...), err
 }

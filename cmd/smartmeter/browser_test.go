@@ -125,11 +125,9 @@ func TestBrowser(t *testing.T) {
 // lookAtEnergy waits for the bars of the period in the address, and moves to them.
 func lookAtEnergy(t *testing.T, ctx context.Context) {
 	t.Helper()
-	run(t, ctx, chromedp.Poll[bool](`(() => {
-		const bars = document.querySelector('[data-testid="bars"]');
-		bars?.closest('.energy').scrollIntoView({ block: 'end' });
-		return !!bars?.dataset.shown && Number(document.querySelector('[data-testid="energy-total"]')?.dataset.wh) > 0;
-	})()`, chromedp.WithPollingTimeout(patience)))
+	run(t, ctx, chromedp.Poll[bool](`!!document.querySelector('[data-testid="bars"]')?.dataset.shown
+		&& Number(document.querySelector('[data-testid="energy-total"]')?.dataset.wh) > 0`, chromedp.WithPollingTimeout(patience)))
+	run(t, ctx, chromedp.Evaluate[bool](`(document.querySelector('.energy').scrollIntoView(), true)`))
 }
 
 // openRange presses a range's button and waits for its chart.

@@ -32,11 +32,16 @@ type grammar struct {
 	Watch   cli.Watch    `cmd:"" help:"Follow what happens, line by line."`
 	Switch  cli.Switch   `cmd:"" help:"Switch a relay and wait for its node's word."`
 	Energy  cli.Energy   `cmd:"" help:"Tell what devices used, in kWh that add up."`
+	Export  cli.Export   `cmd:"" help:"Write the history into a table: CSV or Parquet."`
 	Correct cli.Correct  `cmd:"" help:"Say what people know about energy and registers do not; undo it."`
 	Price   cli.Price    `cmd:"" help:"Say what a kWh costs, from which day on."`
 	Zone    cli.SiteZone `cmd:"" help:"Say in which time zone the site is: whose days, weeks and months are told."`
 	Nodes   cli.Nodes    `cmd:"" help:"Say which nodes may come in: pair, accept, revoke."`
 	Storage cli.Storage  `cmd:"" help:"Say what the history takes of the disk, and for how long that goes on."`
+
+	Commands cli.Commands `cmd:"" help:"Tell what moved a relay, who asked and what became of it."`
+	Alerts   cli.Alerts   `cmd:"" help:"Tell what people should know; acknowledge it."`
+	Protect  cli.Protect  `cmd:"" help:"Tell what a node does by itself, and change it; reset a cut-off."`
 
 	Doctor doctorCommand `cmd:"" help:"Examine a data directory that no hub has open, and mend it."`
 	Login  cli.Login     `cmd:"" help:"Log in at a hub, for the commands here."`

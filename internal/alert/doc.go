@@ -17,7 +17,7 @@ import "github.com/iot-smart-meter/smartmeter"
 // has run down by then, and a capacitor is empty.
 const (
 	patience    smartmeter.Instant = 120_000
-	leastProofs                    = 5
+	leastProofs int                = 5
 )
 
 // nothing is what a load that draws nothing may still seem to draw: the meter's

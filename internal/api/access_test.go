@@ -138,6 +138,7 @@ var routesFor = map[string]string{
 	"get-storage": "viewer of all", "list-refused": "viewer of all", "list-corrections": "viewer of all",
 	"switch-relay": "operator", "add-correction": "operator", "undo-correction": "operator",
 	"change-device": "admin", "erase-device": "admin", "put-settings": "admin", "get-audit": "admin", "export-audit": "admin",
+	"reset-protection": "operator", "list-alerts": "viewer of all", "acknowledge-alert": "operator",
 	"list-nodes": "admin", "accept-node": "admin", "revoke-node": "admin", "list-knocks": "admin", "open-window": "admin",
 	"list-users": "admin in person", "add-user": "admin in person", "change-user": "admin in person", "remove-user": "admin in person",
 	"set-password": "in person", "list-sessions": "in person", "end-session": "in person",

@@ -191,14 +191,24 @@ func TestDevicesShape(t *testing.T) {
 			t.Errorf("%s is absent", key)
 		}
 	}
+	if words := d["protection"].([]any); len(words) != 1 || !strings.Contains(words[0].(string), "not configured") {
+		t.Errorf("protection %v", words)
+	}
+	delete(d, "protection")
 	delete(d, "last_seen")
 	delete(d["latest"].(map[string]any), "at")
 	want := map[string]any{
 		"id": "kettle", "name": "kettle", "room": "", "kind": "generic", "node": "kettle", "channel": 0.0, "parent": "",
 		"online": true, "meter_silent": false, "interval_ms": 0.0,
-		"latest":  map[string]any{"voltage": 230.1, "current": 0.108, "power": 24.4, "frequency": 50.0, "pf": 1.0, "energy_wh": 38.0},
-		"relay":   map[string]any{"state": "off", "command": nil},
-		"refused": map[string]any{"not_utf8": 1.0},
+		"latest":   map[string]any{"voltage": 230.1, "current": 0.108, "power": 24.4, "frequency": 50.0, "pf": 1.0, "energy_wh": 38.0},
+		"relay":    map[string]any{"state": "off", "command": nil, "lease_s": 0.0, "off_at": nil},
+		"refused":  map[string]any{"not_utf8": 1.0},
+		"protocol": 1.0, "caps": []any{"relay"}, "settings": map[string]any{},
+		"effective": map[string]any{
+			"power_up": "off", "fallback": "off", "min_on_s": 0.0, "min_off_s": 0.0, "max_on_s": 0.0,
+			"max_switches_per_min": 0.0, "max_current": 0.0, "max_power": 0.0, "hold_ms": 500.0,
+		},
+		"configured": map[string]any{"state": "none", "field": "", "reason": ""},
 	}
 	if diff := cmp.Diff(want, d); diff != "" {
 		t.Errorf("device (-want +got):\n%s", diff)
@@ -463,7 +473,10 @@ func TestOpenAPIDescribesEveryRoute(t *testing.T) {
 		"/api/v1/audit":         {"get"},
 		"/api/v1/audit/export":  {"get"},
 
-		"/api/v1/devices/{id}/energy/findings": {"get"},
+		"/api/v1/devices/{id}/energy/findings":  {"get"},
+		"/api/v1/devices/{id}/protection/reset": {"post"},
+		"/api/v1/alerts":                        {"get"},
+		"/api/v1/alerts/{id}/acknowledge":       {"post"},
 	} {
 		for _, method := range methods {
 			if dig(paths, path, method, "summary") == nil {

@@ -50,11 +50,13 @@ type deviceChange struct {
 		Name *string `json:"name,omitempty" doc:"1 to 64 characters"`
 		Room *string `json:"room,omitempty" doc:"up to 64 characters; empty for none"`
 		Kind *string `json:"kind,omitempty" enum:"generic,must_stay_on,heater,compressor,lighting"`
+		// Settings replace all that were chosen before.
+		Settings *nodeSettings `json:"settings,omitempty" doc:"all that is chosen for the node: what is left out is as the kind has it, and of the intervals as the node has it"`
 	}
 }
 
 func (a *api) changeDevice(ctx context.Context, in *deviceChange) (*body[device], error) {
-	change := hub.DeviceChange{Name: in.Body.Name, Room: in.Body.Room}
+	change := hub.DeviceChange{Name: in.Body.Name, Room: in.Body.Room, Settings: in.Body.Settings.parse()}
 	if in.Body.Kind != nil {
 		kind := smartmeter.LoadKind(*in.Body.Kind)
 		change.Kind = &kind
@@ -78,7 +80,7 @@ type switchRequest struct {
 	Body struct {
 		On    bool   `json:"on"`
 		For   string `json:"for,omitempty" doc:"how long an ON lasts: its node ends it, without hub or network; 1s to 168h" example:"30m"`
-		Lease string `json:"lease,omitempty" doc:"how long an ON outlives the hub or the network: the hub renews it until something else is asked, and without that the node ends the ON; 2m to 24h" example:"5m"`
+		Lease string `json:"lease,omitempty" doc:"how long an ON outlives the hub or the network: the hub renews it until something else is asked, and without that the node ends the ON; 2m to 24h, or none, where a heater has one of 5m by itself" example:"5m"`
 		Wait  string `json:"wait,omitempty" default:"3s" doc:"how long to wait for the node's word, at most 30s" example:"3s"`
 	}
 }
@@ -95,13 +97,16 @@ func (in *switchRequest) request() (hub.SwitchRequest, error) {
 	req := hub.SwitchRequest{Device: smartmeter.DeviceID(in.ID), On: in.Body.On, Cause: smartmeter.CauseAPI}
 	var err error
 	if req.Wait, err = time.ParseDuration(in.Body.Wait); err != nil || req.Wait < 0 || req.Wait > maxWait {
-		return req, smartmeter.NewError(smartmeter.Invalid, "body.wait", "must be a duration from 0s to 30s, like 3s")
+		return req, errWait
 	}
 	if req.For, err = positive(in.Body.For); err != nil {
 		return req, smartmeter.NewError(smartmeter.Invalid, "body.for", "must be a duration from 1s to 168h, like 30m")
 	}
+	if req.NoLease = in.Body.Lease == "none"; req.NoLease {
+		return req, nil
+	}
 	if req.Lease, err = positive(in.Body.Lease); err != nil {
-		return req, smartmeter.NewError(smartmeter.Invalid, "body.lease", "must be a duration from 2m to 24h, like 5m")
+		return req, smartmeter.NewError(smartmeter.Invalid, "body.lease", "must be a duration from 2m to 24h, like 5m, or none")
 	}
 	return req, nil
 }

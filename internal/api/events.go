@@ -22,7 +22,7 @@ type eventsRequest struct {
 const keepAlive = 15 * time.Second
 
 // watchEvents streams events as they happen. Names: hello at once, then
-// reading, device, relay and command; reset when the state must be fetched anew,
+// reading, device, relay, command and alert; reset when the state must be fetched anew,
 // because a device is gone or the event to resume from is not known any more.
 func (a *api) watchEvents(_ context.Context, in *eventsRequest) (*huma.StreamResponse, error) {
 	watcher, resumed, err := a.hub.Watch(in.LastEventID)
@@ -95,6 +95,11 @@ type deviceCommand struct {
 	Command *command `json:"command"`
 }
 
+type deviceAlert struct {
+	Device string `json:"device"`
+	Alert  alert  `json:"alert"`
+}
+
 func showEvent(e *smartmeter.Event) any {
 	switch e.Kind {
 	case smartmeter.EventReading:
@@ -103,6 +108,8 @@ func showEvent(e *smartmeter.Event) any {
 		return deviceRelay{string(e.Device), showRelay(e.Status.Relay)}
 	case smartmeter.EventCommand:
 		return deviceCommand{string(e.Device), showCommand(e.Command)}
+	case smartmeter.EventAlert:
+		return deviceAlert{string(e.Device), showAlert(*e.Alert)}
 	case smartmeter.EventReset:
 		return struct{}{}
 	default:

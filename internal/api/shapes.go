@@ -7,6 +7,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/iot-smart-meter/smartmeter"
+	"github.com/iot-smart-meter/smartmeter/internal/hub"
 )
 
 // The JSON shapes of the API. Scripts rely on them: fields are added, never
@@ -27,6 +28,12 @@ type device struct {
 	Relay       relay             `json:"relay"`
 	IntervalMS  int64             `json:"interval_ms" doc:"between the last two readings; 0 if not known yet"`
 	Refused     map[string]uint64 `json:"refused" doc:"payloads of the node that could not be understood, by reason"`
+	Protocol    uint8             `json:"protocol" doc:"what the node speaks: 1 ours, 0 the fielded forms"`
+	Caps        []string          `json:"caps" doc:"what the node announced it can do: lease, limits, backlog, relay"`
+	Settings    *nodeSettings     `json:"settings" doc:"what people chose for the node"`
+	Effective   *nodeSettings     `json:"effective" doc:"that, and for the rest what is safe for the kind of load"`
+	Configured  configured        `json:"configured"`
+	Protection  []string          `json:"protection" doc:"what the node does by itself, in plain words"`
 }
 
 type latest struct {
@@ -40,15 +47,17 @@ type latest struct {
 }
 
 type relay struct {
-	State   string   `json:"state" enum:"on,off,unknown,none" doc:"none: the device has no relay"`
-	Command *command `json:"command"`
+	State   string     `json:"state" enum:"on,off,unknown,none" doc:"none: the device has no relay"`
+	Command *command   `json:"command" doc:"what moved it last, or was to"`
+	LeaseS  int64      `json:"lease_s" doc:"the node ends the present ON when it has not heard from the hub for so long; 0: never"`
+	OffAt   *time.Time `json:"off_at" doc:"when the node ends the present ON in any case"`
 }
 
 type command struct {
 	ID      string    `json:"id"`
 	Device  string    `json:"device"`
 	Set     string    `json:"set" enum:"on,off"`
-	Cause   string    `json:"cause"`
+	Cause   string    `json:"cause" doc:"api, or who moved it without asking the hub: external, protection, lease, max_on, button, power_up, node; details follow a comma"`
 	AskedAt time.Time `json:"asked_at"`
 	State   string    `json:"state" enum:"requested,sent,acknowledged,rejected,expired,unknown,failed"`
 	Watts   string    `json:"watts" enum:"agrees,disagrees,cannot_tell," doc:"whether the measured power agrees with what the node said; empty while nothing was measured"`
@@ -70,10 +79,18 @@ func showDevice(s smartmeter.DeviceStatus) device {
 		Relay:       showRelay(s.Relay),
 		IntervalMS:  int64(s.Interval),
 		Refused:     s.Refused,
+		LastSeen:    instantOrNone(s.LastSeen),
+		Protocol:    s.Protocol,
+		Caps:        s.Caps,
+		Settings:    showChosen(s.Settings),
+		Effective:   effective(s.Device),
+		Configured:  configured{string(s.Configured.State), s.Configured.Field, s.Configured.Reason},
 	}
-	if s.LastSeen != 0 {
-		at := s.LastSeen.Time()
-		d.LastSeen = &at
+	if d.Protection = hub.Protection(s); d.Protection == nil {
+		d.Protection = []string{}
+	}
+	if d.Caps == nil {
+		d.Caps = []string{}
 	}
 	if d.Refused == nil {
 		d.Refused = map[string]uint64{}
@@ -100,7 +117,7 @@ func showLatest(r *smartmeter.Reading) *latest {
 }
 
 func showRelay(r smartmeter.Relay) relay {
-	return relay{State: r.State.String(), Command: showCommand(r.Command)}
+	return relay{State: r.State.String(), Command: showCommand(r.Command), LeaseS: int64(r.Lease / 1000), OffAt: instantOrNone(r.OffAt)}
 }
 
 func showCommand(c *smartmeter.Command) *command {

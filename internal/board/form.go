@@ -11,12 +11,15 @@ import (
 // some 600 bytes, and all fields escaped are another 1,700.
 const longestRequest = 4096
 
+// RequestBuffer is where ServeForm reads a request.
+type RequestBuffer [longestRequest]byte
+
 var errRequest = errors.New("board: this is no request for the form")
 
 // ServeForm answers one request for the set-up form of a node. It returns what a
 // person asked for, if this was it and it can be reached; all else gets the form
 // again, with what is wrong. Reads must end by themselves, by a deadline.
-func ServeForm(conn io.ReadWriter, id string, buffer *[longestRequest]byte) (asked Access, ok bool, err error) {
+func ServeForm(conn io.ReadWriter, id string, buffer *RequestBuffer) (asked Access, ok bool, err error) {
 	body, isPost, err := readRequest(conn, buffer[:])
 	if err != nil {
 		return Access{}, false, err

@@ -27,7 +27,7 @@ func browse(t *testing.T, request *http.Request) (page string, asked Access, ok 
 		asked, ok, err = ServeForm(struct {
 			io.Reader
 			io.Writer
-		}{iotest.OneByteReader(there), there}, `ESP32-<1>`, new([longestRequest]byte))
+		}{iotest.OneByteReader(there), there}, `ESP32-<1>`, new(RequestBuffer))
 		done <- err
 	}()
 	if err := request.Write(here); err != nil {
@@ -117,7 +117,7 @@ func TestWhatIsNoRequest(t *testing.T) {
 			io.Reader
 			io.Writer
 		}{strings.NewReader(request), &said}
-		if _, ok, err := ServeForm(conn, "n1", new([longestRequest]byte)); ok || err == nil || said.Len() > 0 {
+		if _, ok, err := ServeForm(conn, "n1", new(RequestBuffer)); ok || err == nil || said.Len() > 0 {
 			t.Errorf("%s: %v, %v, said %q", name, ok, err, &said)
 		}
 	}
@@ -131,7 +131,7 @@ func FuzzServeForm(f *testing.F) {
 			io.Reader
 			io.Writer
 		}{strings.NewReader(request), io.Discard}
-		asked, ok, _ := ServeForm(conn, "n1", new([longestRequest]byte))
+		asked, ok, _ := ServeForm(conn, "n1", new(RequestBuffer))
 		if !ok {
 			return
 		}

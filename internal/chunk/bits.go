@@ -4,7 +4,7 @@ import "encoding/binary"
 
 // bitBuffer is a string of bits, the lowest of each byte first.
 type bitBuffer struct {
-	bytes []byte // reading: and 8 more, so that words can be loaded
+	bytes []byte // reading: and rawSlack more, so that words can be loaded
 	next  int    // reading: the bit to read next
 	rest  uint64 // writing: what does not make a byte yet
 	held  int    // writing: bits in rest
@@ -34,10 +34,12 @@ func (b *bitBuffer) finish() []byte {
 	return b.bytes
 }
 
+const rawSlack = 8
+
 // load makes b ready to read p.
 func (b *bitBuffer) load(p []byte) {
 	b.clear()
-	b.bytes = append(append(b.bytes, p...), make([]byte, 8)...)
+	b.bytes = append(append(b.bytes, p...), make([]byte, rawSlack)...)
 }
 
 // get returns the next n bits, n at most 64. Beyond the end it gives anything,
@@ -61,13 +63,13 @@ const wordBits = 56
 
 // word returns the bits at a place, the next one lowest.
 func (b *bitBuffer) word(at int) uint64 {
-	i := min(at>>3, len(b.bytes)-8)
+	i := min(at>>3, len(b.bytes)-rawSlack)
 	return binary.LittleEndian.Uint64(b.bytes[i:]) >> (at & 7)
 }
 
 // spent reports whether all was read: nothing is left but less than a byte of
 // zeros.
 func (b *bitBuffer) spent() bool {
-	left := (len(b.bytes)-8)*8 - b.next
+	left := (len(b.bytes)-rawSlack)*8 - b.next
 	return left >= 0 && left < 8 && b.get(left) == 0
 }

@@ -7,10 +7,11 @@
 // every integer of the meter come back as they went in. It is deterministic:
 // equal readings give equal bytes, on every machine. And it is patient: each
 // chunk names its codec, and whatever this package has ever written it will
-// read; see the switch in Decoder.unpack.
+// read; see the switch in Decoder.Unpack.
 //
-// The package does no I/O, reads no clock and starts no goroutine. It does not
-// know where chunks lie, which version of a day is the latest, or what a kilowatt
+// The package does no I/O and reads no clock. The columns of a long chunk are
+// unpacked by several goroutines, which have ended when the call returns. It does
+// not know where chunks lie, which version of a day is the latest, or what a kilowatt
 // hour costs.
 //
 // # How it is small

@@ -124,6 +124,45 @@ func TestBadFaithIsBounded(t *testing.T) {
 	}
 }
 
+// TestLongChunkInBadFaith is the same of a chunk whose columns are unpacked at
+// the same time: where one is damaged, those made of it must come to an end.
+func TestLongChunkInBadFaith(t *testing.T) {
+	const seed, rounds = 2, 150
+	r := rand.New(rand.NewPCG(seed, 0))
+	readings := newHousehold(seed).day(testDay)[:worthSharing]
+	for i := range readings {
+		if i%50 == 0 {
+			readings[i].Has &^= smartmeter.Current
+			readings[i].Current = 0
+		}
+	}
+	var sizes [columns]int
+	var e Encoder
+	good := pack(t, &e, testDay, readings, &sizes)
+	var d Decoder
+	refused := 0
+	for round := range rounds {
+		p := append([]byte(nil), good...)
+		p[headerSize+r.IntN(len(p)-headerSize)] ^= 1 << r.IntN(8)
+		h, got, err := d.Decode(reseal(p), nil)
+		if err != nil {
+			if refused++; !errors.Is(err, ErrCorrupt) || len(got) > 0 {
+				t.Fatalf("seed %d, round %d: %d readings and error %v", seed, round, len(got), err)
+			}
+			continue
+		}
+		if err := checkReadings(h.Day, got); err != nil || h.Hash == Hash(got) && h.Hash != Hash(readings) {
+			t.Fatalf("seed %d, round %d: %v, and the hash does not give it away", seed, round, err)
+		}
+	}
+	if refused == 0 {
+		t.Errorf("seed %d: nothing was refused; the campaign tests less than it says", seed)
+	}
+	if _, got, err := d.Decode(good, nil); err != nil || Hash(got) != Hash(readings) {
+		t.Errorf("the chunk as it was, after all these: %d readings, %v", len(got), err)
+	}
+}
+
 func TestMemoryIsBoundedByCount(t *testing.T) {
 	p := mixedChunk(t)
 	for _, count := range []uint32{1, 229, 231, 10_000, MaxReadings, MaxReadings + 1, 1 << 31} {

@@ -94,8 +94,7 @@ func (h *Header) describe(readings []smartmeter.Reading) {
 func (e *Encoder) pack(k column) error {
 	e.packed[k] = e.packed[k][:0]
 	for _, m := range e.table.ways(k) {
-		e.coder.begin()
-		e.table.walk(&e.coder, k, m)
+		e.table.walk(e.coder.begin(e.table.held[k]), k, m)
 		var err error
 		e.try = m.append(e.try[:0], k)
 		if e.try, err = e.coder.appendColumn(e.try, &e.scratch); err != nil {
@@ -110,7 +109,7 @@ func (e *Encoder) pack(k column) error {
 
 // prove unpacks the chunk p and compares it with what was to be packed.
 func (e *Encoder) prove(p []byte) error {
-	if _, err := e.check.unpack(p, allColumns); err != nil {
+	if _, err := e.check.Unpack(p, smartmeter.AllQuantities); err != nil {
 		return fmt.Errorf("read back what was packed: %w", err)
 	}
 	for k := range columns {

@@ -8,87 +8,86 @@ import "github.com/iot-smart-meter/smartmeter"
 // and divisions that round towards zero: a prediction may be nonsense, but it
 // is the same nonsense on every machine.
 
-// walk takes c along column k in the way m.
-func (t *table) walk(c *coder, k column, m mode) {
+// walk takes d along column k in the way m.
+func (t *table) walk(d differences, k column, m mode) {
 	switch {
 	case k == colSeq:
-		t.sequence(c)
+		t.sequence(d)
 	case k == colTime:
-		t.times(c, m)
+		t.times(d, m)
 	case k.quantity() == 0:
-		t.plain(c, k)
+		t.plain(d, k)
 	case m.model == fromPast:
-		t.smooth(c, k, m.shift)
+		t.smooth(d, k, m.shift)
 	case k == colPowerFactor:
-		t.powerFactor(c)
+		t.powerFactor(d)
 	case k == colEnergy:
-		t.energy(c)
+		t.energy(d)
 	default:
-		t.proportional(c, k, m.shift)
+		t.proportional(d, k, m.shift)
 	}
 }
 
 // plain predicts that a value stays as it was.
-func (t *table) plain(c *coder, k column) {
+func (t *table) plain(d differences, k column) {
 	col, x := t.col[k], int64(0)
-	if c.reading && c.still && c.count == len(col) {
-		c.repeat(col)
-		return
-	}
 	for i := range col {
-		x = c.code(x, col[i])
+		x = d.code(i, x, col[i])
 		col[i] = x
 	}
 }
 
 // sequence predicts that a node which numbers its samples adds one.
-func (t *table) sequence(c *coder) {
-	seq, boot := t.col[colSeq], t.col[colBoot]
+func (t *table) sequence(d differences) {
+	seq := t.col[colSeq]
+	boot := t.col[colBoot][:len(seq)]
 	x := int64(0)
 	for i := range seq {
 		if boot[i] != 0 {
 			x++
 		}
-		x = c.code(x, seq[i])
+		x = d.code(i, x, seq[i])
 		seq[i] = x
 	}
 }
 
 // times predicts the next point of the grid on which the node samples: one step
 // for each number of the sequence.
-func (t *table) times(c *coder, m mode) {
-	at, seq, boot := t.col[colTime], t.col[colSeq], t.col[colBoot]
-	g := grid{step: m.step, shift: m.shift}
+func (t *table) times(d differences, m mode) {
+	at := t.col[colTime]
+	seq, boot := t.col[colSeq][:len(at)], t.col[colBoot][:len(at)]
+	g := grid{step: m.step}
 	for i := range at {
 		steps := int64(1)
 		if i > 0 && boot[i] == boot[i-1] && seq[i] > seq[i-1] {
 			steps = seq[i] - seq[i-1]
 		}
 		g.level += g.step * steps << 8
-		at[i] = c.code(g.point(), at[i])
-		g.take(at[i], steps)
+		x := d.code(i, nearest(g.level), at[i])
+		g = g.after(x, steps, m.shift)
+		at[i] = x
 	}
 }
+
+// nearest returns a level, which counts in 256ths, as a whole number.
+func nearest(level int64) int64 { return (level + 128) >> 8 }
 
 // grid is where samples are expected.
 type grid struct {
 	step  int64
-	shift uint
 	level int64 // the point in 256ths of a millisecond
 	last  int64 // the time before
 	apart int64 // its distance from the one before it, per step
 }
 
-func (g *grid) point() int64 { return (g.level + 128) >> 8 }
-
-// take lets the grid follow a sample that was taken at the given time, so many
+// after lets the grid follow a sample that was taken at the given time, so many
 // steps after the one before: far off, it begins anew there; and twice the same
 // new distance is a new step.
-func (g *grid) take(at, steps int64) {
-	if missed := at - g.point(); 2*abs(missed) > g.step {
+func (g grid) after(at, steps int64, shift uint) grid {
+	if missed := at - nearest(g.level); 2*abs(missed) > g.step {
 		g.level = at << 8
 	} else {
-		g.level += (at<<8 - g.level) >> g.shift
+		g.level += (at<<8 - g.level) >> (shift & maxShift)
 	}
 	apart := at - g.last
 	if steps > 1 {
@@ -98,88 +97,83 @@ func (g *grid) take(at, steps int64) {
 		g.step = apart
 	}
 	g.last, g.apart = at, apart
+	return g
 }
 
 func abs(x int64) int64 { return max(x, -x) }
 
 // smooth predicts the smoothed past.
-func (t *table) smooth(c *coder, k column, shift uint) {
-	col, has, q := t.col[k], t.col[colHas], int64(k.quantity())
-	f, x := follower{shift: shift}, int64(0)
+func (t *table) smooth(d differences, k column, shift uint) {
+	col, q := t.col[k], int64(k.quantity())
+	has := t.col[colHas][:len(col)]
+	level, restless, x, next := int64(0), uint64(0), int64(0), 0
 	for i := range col {
 		if has[i]&q != 0 {
-			predicted := (f.level + 128) >> 8
-			x = c.code(predicted, col[i])
-			f.take(x<<8, x-predicted)
+			predicted := nearest(level)
+			x = d.code(next, predicted, col[i])
+			level, restless = follow(level, restless, x<<8, x-predicted, shift)
+			next++
 		}
 		col[i] = x
 	}
 }
 
-// follower follows a value by a part of what it missed, and at once where it
-// missed by far more than lately.
-type follower struct {
-	shift    uint
-	level    int64
-	restless uint64 // a running mean of the folded misses, in sixteenths
-}
-
-// take follows a prediction that missed by so much and would have been right
-// with the given level.
-func (f *follower) take(level, missed int64) {
+// follow returns a level that follows a value, after a prediction that missed by
+// so much and would have been right with the given level: by a part of what it
+// missed, and at once where it missed by far more than lately. restless is a
+// running mean of the folded misses, in sixteenths.
+func follow(level int64, restless uint64, right, missed int64, shift uint) (int64, uint64) {
 	u := fold(missed)
-	if u > 64+f.restless>>1 {
-		f.level = level
+	if u > 64+restless>>1 {
+		level = right
 	} else {
-		f.level += (level - f.level) >> f.shift
+		level += (right - level) >> (shift & maxShift)
 	}
-	f.restless += min(u, 1<<20)<<2 - f.restless>>2
+	return level, restless + min(u, 1<<20)<<2 - restless>>2
 }
 
 // proportional predicts power from the square of the voltage, as a heating
 // element draws it, and current from apparent power. What follows is the factor
 // between them, in 4096ths. Where it is not known, the value before is the
 // prediction.
-func (t *table) proportional(c *coder, k column, shift uint) {
-	col, has, q := t.col[k], t.col[colHas], int64(k.quantity())
-	f, x := follower{shift: shift}, int64(0)
+func (t *table) proportional(d differences, k column, shift uint) {
+	col, q := t.col[k], int64(k.quantity())
+	has, v, p := t.col[colHas][:len(col)], t.col[colVoltage][:len(col)], t.col[colPower][:len(col)]
+	level, restless, x, next := int64(0), uint64(0), int64(0), 0
 	for i := range col {
 		if has[i]&q != 0 {
-			predicted := x
-			over, under := t.proportion(k, i)
-			if f.level != 0 && over > 0 && under > 0 {
-				predicted = (over*f.level/under + 1<<11) >> 12
+			over, under := p[i], v[i]
+			if k == colPower {
+				over, under = v[i]*v[i], 1<<12
 			}
-			x = c.code(predicted, col[i])
-			if over > 0 && under > 0 {
-				f.take((x*under<<12)/over, x-predicted)
+			known, predicted := over > 0 && under > 0, x
+			if known && level != 0 {
+				predicted = (over*level/under + 1<<11) >> 12
 			}
+			x = d.code(next, predicted, col[i])
+			if known {
+				level, restless = follow(level, restless, (x*under<<12)/over, x-predicted, shift)
+			}
+			next++
 		}
 		col[i] = x
 	}
 }
 
-// proportion returns the fraction which column k is proportional to.
-func (t *table) proportion(k column, i int) (over, under int64) {
-	v := t.col[colVoltage][i]
-	if k == colPower {
-		return v * v, 1 << 12
-	}
-	return t.col[colPower][i], v
-}
-
 // powerFactor predicts P / (V * I), rounded to hundredths.
-func (t *table) powerFactor(c *coder) {
-	pf, has := t.col[colPowerFactor], t.col[colHas]
-	v, cur, p := t.col[colVoltage], t.col[colCurrent], t.col[colPower]
-	x := int64(0)
+func (t *table) powerFactor(d differences) {
+	pf := t.col[colPowerFactor]
+	has, v := t.col[colHas][:len(pf)], t.col[colVoltage][:len(pf)]
+	p, cur := t.col[colPower][:len(pf)], t.col[colCurrent][:len(pf)]
+	x, next := int64(0), 0
 	for i := range pf {
 		if has[i]&int64(smartmeter.PowerFactor) != 0 {
 			predicted := int64(0)
 			if apparent := v[i] * cur[i]; apparent > 0 {
 				predicted = (p[i]*100_000 + apparent/2) / apparent
 			}
-			x = c.code(predicted, pf[i])
+			x = d.code(next, predicted, pf[i])
+			next++
 		}
 		pf[i] = x
 	}
@@ -191,9 +185,10 @@ const perWattHour = 36_000_000
 // energy predicts the register from the integral of the power. What of it does
 // not make a watt-hour yet is corrected whenever the register steps at another
 // moment than expected.
-func (t *table) energy(c *coder) {
-	e, p, at, has := t.col[colEnergy], t.col[colPower], t.col[colTime], t.col[colHas]
-	x, rest := int64(0), int64(perWattHour/2)
+func (t *table) energy(d differences) {
+	e := t.col[colEnergy]
+	has, p, at := t.col[colHas][:len(e)], t.col[colPower][:len(e)], t.col[colTime][:len(e)]
+	x, rest, next := int64(0), int64(perWattHour/2), 0
 	for i := range e {
 		if i > 0 {
 			rest += (p[i] + p[i-1]) * (at[i] - at[i-1]) / 2
@@ -201,7 +196,8 @@ func (t *table) energy(c *coder) {
 		if has[i]&int64(smartmeter.Energy) != 0 {
 			predicted := x + rest/perWattHour
 			rest %= perWattHour
-			x = c.code(predicted, e[i])
+			x = d.code(next, predicted, e[i])
+			next++
 			switch {
 			case x > predicted:
 				rest = 0

@@ -1,10 +1,6 @@
 package chunk
 
-import (
-	"encoding/binary"
-
-	"github.com/klauspost/compress/fse"
-)
+import "encoding/binary"
 
 // reader takes bytes off the front of p. After a failure all it gives is zero.
 type reader struct {
@@ -49,32 +45,31 @@ func (r *reader) length(most int) int {
 	return int(u)
 }
 
-// stream appends the n tokens of a stream to dst.
-func (r *reader) stream(dst []byte, n int, s *fse.Scratch) []byte {
-	switch how := r.byte(); how {
-	case streamRaw:
-		return append(dst, r.bytes(n)...)
-	case streamRepeated:
-		t := r.byte()
-		for range n {
-			dst = append(dst, t)
-		}
-		return dst
-	case streamFSE:
-		block := r.bytes(r.length(len(r.p)))
-		if r.failed {
-			return dst
-		}
-		// The limit is checked every 256 tokens, and must not be met by n.
-		s.DecompressLimit = n + 1
-		tokens, err := fse.Decompress(block, s)
-		if err != nil || len(tokens) != n {
-			r.failed = true
-			return dst
-		}
-		return append(dst, tokens...)
-	default:
+// stream appends the n tokens of a stream to dst, which has room for them.
+func (r *reader) stream(dst []byte, n int, e *entropy) []byte {
+	if n > cap(dst)-len(dst) {
 		r.failed = true
 		return dst
+	}
+	tokens := dst[len(dst):][:n]
+	switch how := r.byte(); how {
+	case streamRaw:
+		copy(tokens, r.bytes(n))
+	case streamRepeated:
+		fill(tokens, r.byte())
+	case streamFSE:
+		r.failed = !e.decode(tokens, r.bytes(r.length(len(r.p)))) || r.failed
+	default:
+		r.failed = true
+	}
+	return dst[:len(dst)+n]
+}
+
+func fill(p []byte, b byte) {
+	if clear(p); b == 0 {
+		return
+	}
+	for i := range p {
+		p[i] = b
 	}
 }

@@ -210,6 +210,41 @@ func TestDecoderForgetsTheChunkBefore(t *testing.T) {
 	}
 }
 
+func TestReadGivesPartsOfADay(t *testing.T) {
+	_, readings := mixedDay(t)
+	for i := range readings {
+		readings[i].Node, readings[i].Channel = "n", 2
+	}
+	var d Decoder
+	if _, err := d.Unpack(mixedChunk(t), smartmeter.AllQuantities); err != nil {
+		t.Fatal(err)
+	}
+	at := func(i int) smartmeter.Instant { return readings[i].At }
+	for name, tt := range map[string]struct {
+		from, to   smartmeter.Instant
+		first, end int
+	}{
+		"all":            {at(0), at(229) + 1, 0, 230},
+		"a part":         {at(17), at(200), 17, 200},
+		"between two":    {at(17) + 1, at(18), 18, 18},
+		"the day before": {at(0) - dayMillis, at(0), 0, 0},
+		"the day after":  {at(229) + 1, at(229) + dayMillis, 230, 230},
+		"backwards":      {at(9), at(3), 9, 9},
+	} {
+		t.Run(name, func(t *testing.T) {
+			first, end := d.Between(tt.from, tt.to)
+			if first != tt.first || end != tt.end {
+				t.Fatalf("readings %d to %d, want %d to %d", first, end, tt.first, tt.end)
+			}
+			got := make([]smartmeter.Reading, end-first)
+			d.Read(got, first, "n", 2)
+			if diff := cmp.Diff(readings[first:end], got, cmpopts.EquateEmpty()); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
 func TestEncodeRefuses(t *testing.T) {
 	midnight := testDay.Midnight()
 	tests := map[string]struct {

@@ -61,26 +61,3 @@ func appendStream(dst, tokens []byte, s *fse.Scratch) ([]byte, error) {
 	dst = binary.AppendUvarint(dst, uint64(len(block)))
 	return append(dst, block...), nil
 }
-
-// open makes c ready to read the column p, of at most n values, and reports
-// whether it is in order so far.
-func (c *coder) open(p []byte, n int, s *fse.Scratch) bool {
-	c.reading = true
-	r := reader{p: p}
-	c.raw.load(r.bytes(r.length(len(p))))
-	used := r.byte()
-	c.joined = c.joined[:0]
-	var end [contexts]int
-	for i := range end {
-		if used>>i&1 != 0 {
-			c.joined = r.stream(c.joined, r.length(n-len(c.joined)), s)
-		}
-		end[i] = len(c.joined)
-	}
-	start := 0
-	for i := range end {
-		c.tokens[i] = c.joined[start:end[i]]
-		start = end[i]
-	}
-	return !r.failed && len(r.p) == 0 && c.join(n)
-}

@@ -48,8 +48,6 @@ func (k column) quantity() smartmeter.Quantities { return quantities[k] }
 // columnSet is a set of columns, one bit each.
 type columnSet uint16
 
-const allColumns columnSet = 1<<columns - 1
-
 func (s columnSet) has(k column) bool { return s>>k&1 != 0 }
 
 // columnsOf returns the columns of the quantities, with those which every
@@ -66,7 +64,10 @@ func columnsOf(q smartmeter.Quantities) columnSet {
 
 // table is a day's readings, turned by a quarter. Where a reading lacks a
 // quantity, its column repeats the value before.
-type table struct{ col [columns][]int64 }
+type table struct {
+	col  [columns][]int64
+	held [columns]int // how many readings have a value in the column
+}
 
 // make makes room for n values in column k.
 func (t *table) make(k column, n int) { t.col[k] = slices.Grow(t.col[k][:0], n)[:n] }
@@ -90,36 +91,21 @@ func (t *table) fill(readings []smartmeter.Reading, midnight smartmeter.Instant)
 		t.col[colEnergy][i] = int64(r.Energy)
 		t.col[colFrequency][i] = int64(r.Frequency)
 	}
+	t.noteHeld()
 }
 
-// readings appends what fill took over, as far as it is wanted.
-func (t *table) readings(dst []smartmeter.Reading, midnight smartmeter.Instant, want smartmeter.Quantities) []smartmeter.Reading {
-	at, timing, boot := t.col[colTime], t.col[colTiming], t.col[colBoot]
-	dst = slices.Grow(dst, len(at))[:len(at)]
-	for i := range dst {
-		r := &dst[i]
-		has := smartmeter.Quantities(t.col[colHas][i]) & want
-		r.Node, r.Channel = "", 0
-		r.At = midnight + smartmeter.Instant(at[i])
-		r.Timing = smartmeter.Timing(timing[i])
-		r.Boot = smartmeter.BootID(boot[i])
-		r.Seq = uint32(t.col[colSeq][i])
-		r.Has = has
-		r.Voltage = smartmeter.Decivolt(t.value(colVoltage, i, has))
-		r.Current = smartmeter.Milliamp(t.value(colCurrent, i, has))
-		r.Power = smartmeter.Deciwatt(t.value(colPower, i, has))
-		r.Energy = smartmeter.WattHour(t.value(colEnergy, i, has))
-		r.Frequency = smartmeter.Decihertz(t.value(colFrequency, i, has))
-		r.PowerFactor = smartmeter.Hundredth(t.value(colPowerFactor, i, has))
+// noteHeld notes how many readings have a value in each column.
+func (t *table) noteHeld() {
+	var of [smartmeter.AllQuantities + 1]int
+	for _, has := range t.col[colHas] {
+		of[has&int64(smartmeter.AllQuantities)]++
 	}
-	return dst
-}
-
-// value returns what a column holds for reading i, 0 if it is not among what
-// the reading has.
-func (t *table) value(k column, i int, has smartmeter.Quantities) int64 {
-	if has&k.quantity() == 0 {
-		return 0
+	for k := range columns {
+		t.held[k] = 0
+		for has, count := range of {
+			if smartmeter.Quantities(has).Has(k.quantity()) {
+				t.held[k] += count
+			}
+		}
 	}
-	return t.col[k][i]
 }

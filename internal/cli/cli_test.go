@@ -39,9 +39,14 @@ type grammar struct {
 	Watch   cli.Watch    `cmd:"" help:"Follow what happens."`
 	Switch  cli.Switch   `cmd:"" help:"Switch a device on or off."`
 	Energy  cli.Energy   `cmd:"" help:"Tell what devices used."`
+	Export  cli.Export   `cmd:"" help:"Write the history into a table."`
 	Correct cli.Correct  `cmd:"" help:"Say what people know."`
 	Price   cli.Price    `cmd:"" help:"Say what a kWh costs."`
 	Zone    cli.SiteZone `cmd:"" help:"Say in which time zone the site is."`
+
+	Commands cli.Commands `cmd:"" help:"Tell what moved a relay."`
+	Alerts   cli.Alerts   `cmd:"" help:"Tell what people should know."`
+	Protect  cli.Protect  `cmd:"" help:"Tell what a node does by itself."`
 }
 
 // result is what a shell would see of a command.

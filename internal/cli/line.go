@@ -66,6 +66,7 @@ func (f *follower) read(e event) (news, error) {
 		Latest  *reading `json:"latest"`
 		Relay   *relay   `json:"relay"`
 		Command *command `json:"command"`
+		Alert   *alert   `json:"alert"`
 	}
 	err := json.Unmarshal(e.data, &data)
 	n := news{device: data.Device, at: time.Now()}
@@ -74,6 +75,8 @@ func (f *follower) read(e event) (news, error) {
 		n.at, n.text = cmp.Or(data.Latest.At, n.at), data.Latest.String()
 	case data.Relay != nil:
 		n.text = "relay is " + data.Relay.String()
+	case data.Alert != nil:
+		n.text = data.Alert.String()
 	case data.Command != nil:
 		n.text = data.Command.String()
 	}
@@ -123,7 +126,7 @@ func (r *reading) String() string {
 
 // String tells how far a command has come, and why no further.
 func (c *command) String() string {
-	s := "switch " + c.Set + ", asked by " + c.Cause + ": " + c.State
+	s := "switch " + c.Set + ", asked by " + causeWords(c.Cause) + ": " + c.State
 	if c.Reason != "" {
 		s += " (" + c.Reason + ")"
 	}

@@ -35,11 +35,12 @@ type (
 	}
 
 	command struct {
-		Set    string `json:"set"`
-		Cause  string `json:"cause"`
-		State  string `json:"state"`
-		Watts  string `json:"watts"`
-		Reason string `json:"reason"`
+		Set     string    `json:"set"`
+		Cause   string    `json:"cause"`
+		AskedAt time.Time `json:"asked_at"`
+		State   string    `json:"state"`
+		Watts   string    `json:"watts"`
+		Reason  string    `json:"reason"`
 	}
 )
 

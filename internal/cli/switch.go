@@ -16,11 +16,12 @@ import (
 // Switch is `smartmeter switch`.
 type Switch struct {
 	Hub
-	Wait   time.Duration `default:"3s" help:"How long to wait for the node's answer, 30s at most."`
-	For    time.Duration `help:"How long an ON lasts: its node switches off then, without the hub. Like 30m; 168h at most."`
-	Lease  time.Duration `help:"How long an ON outlives the hub, or the network to it. Like 5m; 2m to 24h."`
-	Device string        `arg:"" help:"The device's id, or its name if no other has it."`
-	To     string        `arg:"" name:"on|off" enum:"on,off" help:"Where its relay shall stand."`
+	Wait    time.Duration `default:"3s" help:"How long to wait for the node's answer, 30s at most."`
+	For     time.Duration `help:"How long an ON lasts: its node switches off then, without the hub. Like 30m; 168h at most."`
+	Lease   time.Duration `help:"How long an ON outlives the hub, or the network to it. Like 5m; 2m to 24h."`
+	NoLease bool          `help:"Do without the lease that a heater has unless told otherwise."`
+	Device  string        `arg:"" help:"The device's id, or its name if no other has it."`
+	To      string        `arg:"" name:"on|off" enum:"on,off" help:"Where its relay shall stand."`
 }
 
 // Help is what --help shows below the flags.
@@ -72,7 +73,15 @@ func (s *Switch) request() ([]byte, error) {
 		For   string `json:"for,omitempty"`
 		Lease string `json:"lease,omitempty"`
 		Wait  string `json:"wait"`
-	}{s.To == "on", given(s.For), given(s.Lease), s.Wait.String()})
+	}{s.To == "on", given(s.For), s.lease(), s.Wait.String()})
+}
+
+// lease returns the lease as the API takes it.
+func (s *Switch) lease() string {
+	if s.NoLease {
+		return "none"
+	}
+	return given(s.Lease)
 }
 
 // given returns a duration as the API takes it, "" for none.

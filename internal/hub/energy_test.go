@@ -2,7 +2,6 @@ package hub_test
 
 import (
 	"fmt"
-	"log/slog"
 	"slices"
 	"testing"
 	"time"
@@ -11,7 +10,6 @@ import (
 	"github.com/iot-smart-meter/smartmeter"
 	"github.com/iot-smart-meter/smartmeter/internal/hub"
 	"github.com/iot-smart-meter/smartmeter/internal/ledger"
-	"github.com/iot-smart-meter/smartmeter/internal/store"
 	"pgregory.net/rapid"
 )
 
@@ -31,26 +29,8 @@ var houseRooms = map[smartmeter.DeviceID]smartmeter.Device{
 func newEnergyHouse(t *testing.T) *energyHouse {
 	t.Helper()
 	h := &energyHouse{&lab{t: t, dir: t.TempDir()}}
-	var err error
-	h.store, err = store.Open(t.Context(), store.Config{
-		Dir: h.dir, SyncEvery: time.Hour, Logger: slog.New(slog.DiscardHandler),
-		Now: func() time.Time { return time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC) },
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	h.opens()
 	t.Cleanup(func() { h.store.Close() })
-	h.bus = &fakeBus{handlers: make(map[string]func(smartmeter.Message))}
-	h.Hub, err = hub.New(t.Context(), hub.Config{
-		Bus: h.bus, Store: h.store, Logger: slog.New(slog.DiscardHandler),
-		Describe: func(id smartmeter.DeviceID) (smartmeter.Device, bool) { d, ok := houseRooms[id]; return d, ok },
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := h.Start(); err != nil {
-		t.Fatal(err)
-	}
 	for _, node := range []string{"main", "fridge", "boiler", "shed", "spare"} {
 		h.introduce(node)
 	}
@@ -144,7 +124,11 @@ func TestEnergyAddsUp(t *testing.T) {
 }
 
 // checkTree holds an answer's sums to each other, bucket by bucket.
-func checkTree(t *rapid.T, a hub.EnergyAnswer) {
+func checkTree(t interface {
+	Helper()
+	Errorf(string, ...any)
+}, a hub.EnergyAnswer,
+) {
 	t.Helper()
 	of := make(map[smartmeter.DeviceID]hub.DeviceEnergy)
 	for _, d := range a.Devices {

@@ -280,5 +280,8 @@ func watts(p smartmeter.Deciwatt) string {
 	if p == 0 {
 		return "too much power"
 	}
+	if p < 100 {
+		return fmt.Sprintf("%.1f W", float64(p)/10)
+	}
 	return fmt.Sprintf("%.0f W", float64(p)/10)
 }

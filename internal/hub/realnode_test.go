@@ -28,6 +28,7 @@ type realNode struct {
 	moves  []time.Time // of the contact
 	welded bool        // the contact has power, wherever the coil is
 	broken bool        // the load draws nothing, on or off
+	heavy  bool        // the load draws more than it should
 }
 
 // wireNode switches a node on and connects it. It lives until the test ends.
@@ -139,6 +140,9 @@ func (n *realNode) Read(into *smartmeter.Measurement) error {
 	*into = smartmeter.Measurement{Has: smartmeter.AllQuantities, Voltage: 2300, Energy: 1000, Frequency: 500, PowerFactor: 100}
 	if (n.on || n.welded) && !n.broken {
 		into.Current, into.Power = 3478, 8000
+		if n.heavy {
+			into.Current, into.Power = 17_300, 39_800
+		}
 	}
 	return nil
 }

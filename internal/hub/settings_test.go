@@ -251,3 +251,39 @@ func TestHeatersHaveALeaseByDefault(t *testing.T) {
 		n.off()
 	})
 }
+
+func TestProtectionInPlainWords(t *testing.T) {
+	newLab(t, func(t *testing.T, l *lab) {
+		want := func(id smartmeter.DeviceID, words ...string) {
+			t.Helper()
+			if got := hub.Protection(l.device(id)); strings.Join(got, "\n") != strings.Join(words, "\n") {
+				t.Errorf("%s:\n%s\nwant:\n%s", id, strings.Join(got, "\n"), strings.Join(words, "\n"))
+			}
+		}
+		l.says("old/heartbeat", "Alive")
+		want("old", "This node obeys on and off and no more: it protects nothing by itself, and an ON lasts until somebody ends it.")
+		n := l.wireNode("n1", 0xbeef)
+		time.Sleep(10 * time.Second)
+		want("n1", "The hub has not configured this node: it does what it was set to before. Say what hangs on it, and it gets what is safe for that.")
+		heater := smartmeter.Heater
+		l.change("n1", hub.DeviceChange{Kind: &heater, Settings: &smartmeter.Settings{
+			Current: new(smartmeter.Milliamp(16_000)), Power: new(smartmeter.Deciwatt(36_800)), MaxOn: new(smartmeter.Millis(7_200_000)),
+		}})
+		time.Sleep(5 * time.Second)
+		want("n1",
+			"Beyond 16.0 A or 3680 W for 0.5 s it cuts off, and stays off until somebody resets it.",
+			"After a power cut it stays off.",
+			"Switched on, it goes off within 5 min if the hub dies.",
+			"It goes off after 2 h.",
+			"It switches at most 6 times a minute.")
+		l.kind("n1", smartmeter.Compressor)
+		time.Sleep(5 * time.Second)
+		want("n1",
+			"The node refused what follows, and keeps what it had: power_up, this node keeps nothing across power cuts.",
+			"Beyond 16.0 A or 3680 W for 0.5 s it cuts off, and stays off until somebody resets it.",
+			"After a power cut it goes back to where it was, after a rest of 5 min.",
+			"It rests for 5 min at least before it goes on again.",
+			"It goes off after 2 h.")
+		n.off()
+	})
+}

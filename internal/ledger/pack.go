@@ -44,17 +44,25 @@ func (s *Sums) Decode(day DayNumber, packed []byte) error {
 			i++
 		}
 	}
+	at := 0
 	for i := range s.Quarters {
-		if s.Quarters[i].Quality == 0 {
+		q := &s.Quarters[i]
+		if q.Quality == 0 {
 			continue
 		}
-		energy, n := binary.Uvarint(packed)
+		if at < len(packed) && packed[at] < 0x80 { // as most are: below 128 Wh
+			q.Energy = smartmeter.WattHour(packed[at])
+			at++
+			continue
+		}
+		energy, n := binary.Uvarint(packed[at:])
 		if n <= 0 || energy > uint64(maxSum) {
 			return ErrDamaged
 		}
-		s.Quarters[i].Energy, packed = smartmeter.WattHour(energy), packed[n:]
+		q.Energy = smartmeter.WattHour(energy)
+		at += n
 	}
-	if len(packed) > 0 {
+	if at < len(packed) {
 		return ErrDamaged
 	}
 	return nil

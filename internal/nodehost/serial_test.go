@@ -1,12 +1,12 @@
 package nodehost
 
 import (
-	"bytes"
 	"errors"
 	"flag"
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -104,14 +104,23 @@ func TestHostileModule(t *testing.T) {
 			next = core.Step(next, 0)
 		}
 	}
-	live(120)
+	liveThroughAll := func() {
+		live(60)
+		for h.missing() != "" && next < 4*3_600_000 {
+			live(20)
+		}
+	}
+	liveThroughAll()
 	h.mute.Store(true) // the mains fails, and is back
 	live(5)
 	h.mute.Store(false)
 	h.power.Store(int64(next))
-	live(60)
+	liveThroughAll()
 	h.mute.Store(true)
 	live(5)
+	if missing := h.missing(); missing != "" {
+		t.Errorf("in all that time the module never sent %s", missing)
+	}
 
 	samples := published.samples(t)
 	for _, s := range samples {
@@ -131,8 +140,17 @@ func TestHostileModule(t *testing.T) {
 	if len(samples) < 10 || failed < 5 {
 		t.Errorf("%d samples, %d failed reads: the module is not hostile, or too much so", len(samples), failed)
 	}
-	if events := published.on("dev/n1/event"); len(events) == 0 || !bytes.Contains(events[len(events)-1], []byte(wire.NodeMeterSilent)) {
-		t.Errorf("events %q, want that the meter is silent", events)
+	var told []wire.NodeEventKind
+	for _, payload := range published.on("dev/n1/event") {
+		e, err := wire.DecodeEvent(payload)
+		if err != nil {
+			t.Fatal(err)
+		}
+		told = append(told, e.Kind)
+	}
+	// Other silences come of a module that is bad for long; these two must be told.
+	if n := len(told); n < 3 || told[n-1] != wire.NodeMeterSilent || told[n-2] != wire.NodeMeterBack {
+		t.Errorf("told %q, want that the meter fell silent, was back, and is silent again", told)
 	}
 }
 
@@ -144,6 +162,36 @@ type hostileModule struct {
 	late   []byte // an answer that was held back
 	// now is the node's time, and power when the mains came last.
 	now, power atomic.Int64
+
+	mu   sync.Mutex
+	seen map[string]bool // in which ways it has been bad
+}
+
+// badness is what a hostile module does: all of it must be seen to be survived.
+var badness = []string{
+	"garbage after power-up", "noise before", "noise after", "noise instead", "wrong CRC", "half a frame", "a late answer", "something impossible",
+}
+
+// bad notes a way to be bad.
+func (h *hostileModule) bad(way string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.seen == nil {
+		h.seen = map[string]bool{}
+	}
+	h.seen[way] = true
+}
+
+// missing returns a way to be bad that has not been seen, "" if all were.
+func (h *hostileModule) missing() string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, way := range badness {
+		if !h.seen[way] {
+			return way
+		}
+	}
+	return ""
 }
 
 func (h *hostileModule) answer(heard []byte) []byte {
@@ -152,32 +200,40 @@ func (h *hostileModule) answer(heard []byte) []byte {
 		return nil
 	}
 	if h.now.Load()-h.power.Load() < 4000 { // intact, possible, and wrong
+		h.bad("garbage after power-up")
 		return h.saying(smartmeter.Decivolt(800+h.chance.IntN(1800)), smartmeter.WattHour(h.chance.Uint32()))
 	}
 	if late := h.late; late != nil {
 		h.late = nil
+		h.bad("a late answer")
 		return append(late, reply...)
 	}
-	noise := make([]byte, h.chance.IntN(40))
+	noise := make([]byte, 1+h.chance.IntN(40))
 	for i := range noise {
 		noise[i] = byte(h.chance.Uint32())
 	}
 	switch h.chance.IntN(12) {
 	case 0: // noise before
+		h.bad("noise before")
 		return append(noise, reply...)
 	case 1: // noise after
+		h.bad("noise after")
 		return append(reply, noise...)
 	case 2: // noise instead
+		h.bad("noise instead")
 		return noise
 	case 3: // wrong CRC
+		h.bad("wrong CRC")
 		reply[h.chance.IntN(len(reply))] ^= 1 << h.chance.IntN(8)
 		return reply
 	case 4: // half a frame
+		h.bad("half a frame")
 		return reply[:h.chance.IntN(len(reply))]
 	case 5: // silence now, and the answer together with the next one
 		h.late = h.outdated()
 		return nil
 	case 6: // power-up garbage with a valid CRC, but impossible
+		h.bad("something impossible")
 		return h.impossible()
 	default:
 		return reply

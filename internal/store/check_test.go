@@ -130,6 +130,29 @@ func TestDamageIsFoundAndMended(t *testing.T) {
 	}
 }
 
+// A database that a card has cut off within its last page answers without those
+// rows, and SQLite says nothing. It is made again at once.
+func TestDatabaseIsCutInItsLastPage(t *testing.T) {
+	dir := kept(t)
+	path := filepath.Join(dir, databaseName)
+	s := still(t, Config{Dir: dir})
+	right := ask(t, s)
+	ok(t, s.Close())
+	whole, err := os.ReadFile(path)
+	ok(t, err)
+	for cut := 512; cut < 4096; cut += 512 {
+		ok(t, os.WriteFile(path, whole[:len(whole)-cut], 0o600))
+		s = still(t, Config{Dir: dir})
+		if d := cmp.Diff(right, ask(t, s)); d != "" {
+			t.Errorf("%d bytes are cut off (-want +got):\n%s", cut, d)
+		}
+		if s.checkIndex(t.Context(), true) {
+			t.Errorf("%d bytes are cut off, and it is damaged still", cut)
+		}
+		ok(t, s.Close())
+	}
+}
+
 func TestDatabaseIsReadAfterAnUncleanStop(t *testing.T) {
 	dir, torn := kept(t), t.TempDir()
 	s := still(t, Config{Dir: dir})

@@ -57,7 +57,7 @@ const (
 	areaIndex area = iota
 	areaMonths
 	areaLog
-	areaPrices
+	areaSettings
 )
 
 // Diagnosis is what Examine found.
@@ -169,7 +169,7 @@ func (e *examination) lookAround(context.Context) error {
 	for _, m := range e.misfits {
 		e.d.find(areaMonths, true, m.name, "%s", m.what)
 	}
-	e.lookAtPrices(view)
+	e.lookAtSettings(view)
 	if entries, err := view.List(chunkDir); err == nil {
 		for _, f := range entries {
 			e.total += 2 * f.Size // once to sum up, once for energy
@@ -193,15 +193,15 @@ func isDataDir(files disk.FS) bool {
 	return false
 }
 
-// lookAtPrices makes sure that what energy costs can be read.
-func (e *examination) lookAtPrices(files disk.FS) {
+// lookAtSettings makes sure that what people said of the site can be read.
+func (e *examination) lookAtSettings(files disk.FS) {
 	s := Store{files: files}
 	text, err := s.Settings(context.Background())
 	if err == nil && text != nil && !json.Valid(text) {
 		err = errors.New("it is not as it was written")
 	}
 	if err != nil {
-		e.d.find(areaPrices, true, settingsName, "what energy costs cannot be read: %v; say it again with smartmeter price", err)
+		e.d.find(areaSettings, true, settingsName, "what people said of the site, like its zone and what energy costs, cannot be read: %v; say it again with smartmeter zone and smartmeter price", err)
 	}
 }
 

@@ -94,7 +94,7 @@ func (m *mending) run(ctx context.Context) (err error) {
 	if m.old != nil {
 		defer func() { err = errors.Join(err, m.old.close()) }()
 	}
-	for _, step := range []func(context.Context) error{m.mendPrices, m.mendMisfits, m.mendLogFiles, m.mendMonths, m.mendStore} {
+	for _, step := range []func(context.Context) error{m.mendSettings, m.mendMisfits, m.mendLogFiles, m.mendMonths, m.mendStore} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -152,12 +152,17 @@ func (m *mending) save(name string) error {
 	return errors.Join(err, m.files.SyncDir(path.Dir(to)))
 }
 
-func (m *mending) mendPrices(context.Context) error {
-	if !m.d.has(areaPrices) {
+func (m *mending) mendSettings(context.Context) error {
+	if !m.d.has(areaSettings) {
 		return nil
 	}
-	m.did("%s was taken away; say again what energy costs with smartmeter price", settingsName)
-	return m.take(settingsName)
+	m.did("%s was taken away; say its zone and what energy costs again, with smartmeter zone and smartmeter price", settingsName)
+	for _, name := range []string{settingsName, formerSettingsName} {
+		if err := m.take(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
 }
 
 // mendMisfits puts files in their places.

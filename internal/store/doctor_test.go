@@ -59,7 +59,7 @@ func fill(t *testing.T, s *Store) {
 		ID: "k1", Made: 5, By: "Ada", Why: "a guest's heater", Kind: smartmeter.CorrectSet, Node: "oven",
 		From: (patientBegins + 1).Midnight(), To: (patientBegins + 1).Midnight() + 3_600_000, Energy: 77, EnergyKnown: true,
 	}))
-	ok(t, s.PutPrices(t.Context(), []byte(`{"currency":"EUR","prices":[]}`)))
+	ok(t, s.PutSettings(t.Context(), []byte(`{"currency":"EUR","prices":[]}`)))
 }
 
 // patientReadings are those of a day, one every five minutes.

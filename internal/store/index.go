@@ -143,6 +143,8 @@ type changeRow struct {
 
 const (
 	indexReaders = 4
+	// indexPageBytes is how large SQLite makes the pages of a new database.
+	indexPageBytes = 4096
 	// indexApplicationID marks the file as ours for sqlite and file(1): "SMtr".
 	indexApplicationID = 0x534d7472
 )
@@ -163,6 +165,9 @@ func openIndex(ctx context.Context, path string, log *slog.Logger) (*index, erro
 
 func (x *index) open(ctx context.Context, path string) error {
 	if err := makePrivate(path); err != nil {
+		return err
+	}
+	if err := wholePages(path); err != nil {
 		return err
 	}
 	var err error
@@ -236,6 +241,21 @@ func (x *index) migrate(ctx context.Context) error {
 		return nil // somebody looks into the database; a later apply does it
 	}
 	return err
+}
+
+// wholePages returns errIndexBroken if the database ends within a page. SQLite
+// takes what is missing there for zeroes, and rows for none, without a word. Only
+// with a write-ahead log that is all right: what a power cut left of a page, that
+// has whole.
+func wholePages(path string) error {
+	info, err := os.Stat(path)
+	if err != nil || info.Size()%indexPageBytes == 0 {
+		return err
+	}
+	if log, err := os.Stat(path + "-wal"); err == nil && log.Size() > 0 {
+		return nil
+	}
+	return fmt.Errorf("%w: a part of its last page is missing", errIndexBroken)
 }
 
 // indexSchema reads the numbered migrations, which are only ever added to.

@@ -1,8 +1,12 @@
 package store
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io"
+	"path"
 	"slices"
 	"time"
 
@@ -93,9 +97,10 @@ func (m *house) acknowledge() {
 	m.settle()
 }
 
-// settle remembers what even a disk that lies must have.
+// settle remembers what even a disk that lies must have: all, if its cache is
+// empty and nothing that it had lost waits to be written again.
 func (m *house) settle() {
-	if m.lies > 0 && m.disk.Dirty() {
+	if m.lies > 0 && (m.disk.Dirty() || len(m.s.entries) > 0) {
 		return
 	}
 	for _, n := range m.nodes {
@@ -274,6 +279,32 @@ func (m *house) seal(ctx context.Context) error {
 	return m.try(fmt.Sprint("seal before ", before), m.s.Seal(ctx, before))
 }
 
+// unsettleIfErasing does that if the log has an erasure, with which the store
+// goes on when it is opened.
+func (m *house) unsettleIfErasing() error {
+	if m.lies == 0 {
+		return nil
+	}
+	segments, err := m.disk.List(logDir)
+	if err != nil {
+		return nil // there is no log yet
+	}
+	for _, e := range segments {
+		f, err := m.disk.Open(path.Join(logDir, e.Name))
+		if err != nil {
+			return err
+		}
+		content := make([]byte, e.Size)
+		if _, err := f.ReadAt(content, 0); err != nil && !errors.Is(err, io.EOF) {
+			return err
+		}
+		if bytes.Contains(content, []byte(`{"erased":`)) {
+			m.unsettle()
+		}
+	}
+	return nil
+}
+
 func (m *house) unsettle() {
 	if m.lies > 0 {
 		for _, n := range m.nodes {
@@ -298,11 +329,18 @@ func (m *house) settleEnergy(ctx context.Context) error {
 	return nil
 }
 
-// nextPast begins anew. A disk that lies may bring back what was erased.
+// nextPast begins anew. A disk that lies may bring back what was erased, for it
+// forgot that, and it may lose it again, when later on it comes up with a database
+// of the time in between. Nobody can tell which of the two is the truth, so nothing
+// is demanded of what somebody wanted to be gone.
 func (m *house) nextPast(before *past) *past {
 	p := newPast()
 	if m.lies > 0 {
 		p.ever, p.commands, p.device.ever = before.ever, before.commands, before.device.ever
+		p.doomed = make(map[sampleID]bool)
+		for id := range before.ever {
+			p.doomed[id] = true
+		}
 	}
 	return p
 }

@@ -56,6 +56,8 @@ type past struct {
 	taken map[sampleID]bool
 	acked int // so many of given are durable
 	solid int // so many are, also on a disk that lies
+	// doomed are what an erasure was to take from a disk that lies.
+	doomed map[sampleID]bool
 
 	device   cell[*smartmeter.Device]
 	commands map[string]*cell[*smartmeter.Command]
@@ -150,6 +152,9 @@ func (m *house) condemned(ctx context.Context, err error) bool {
 // open opens the store and compares all that it answers. A cut in the midst of
 // it is one more cut.
 func (m *house) open(ctx context.Context) error {
+	if err := m.unsettleIfErasing(); err != nil {
+		return err
+	}
 	before := m.hasDatabase()
 	s, err := openStill(ctx, m.config(false))
 	if err != nil {

@@ -29,14 +29,15 @@ func (s *Store) Readings(ctx context.Context, node smartmeter.NodeID, ch uint8, 
 		r := s.reader()
 		defer s.readers.Put(r)
 		for _, day := range days {
-			readings, err := r.read(ctx, s, day)
-			if err != nil {
-				yield(smartmeter.Reading{}, err)
-				return
-			}
-			for _, reading := range within(readings, from, to) {
-				if !yield(reading, nil) {
+			for strip, err := range r.read(ctx, s, day, smartmeter.AllQuantities, from, to) {
+				if err != nil {
+					yield(smartmeter.Reading{}, err)
 					return
+				}
+				for i := range strip {
+					if !yield(strip[i], nil) {
+						return
+					}
 				}
 			}
 		}
@@ -125,81 +126,6 @@ func (s *Store) days(ctx context.Context, id channelID, from, to smartmeter.Inst
 	return days, nil
 }
 
-// dayReader reads days, one after the other, into the same memory.
-type dayReader struct {
-	decoder  chunk.Decoder
-	packed   []byte
-	readings []smartmeter.Reading
-}
-
-// reader returns a dayReader with memory that was used before, if there is some.
-// It is to be put back into s.readers.
-func (s *Store) reader() *dayReader {
-	if r, ok := s.readers.Get().(*dayReader); ok {
-		return r
-	}
-	return &dayReader{}
-}
-
-// read returns a day's readings, valid until the next call.
-func (r *dayReader) read(ctx context.Context, s *Store, day aDay) ([]smartmeter.Reading, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	err := r.readVersions(s, day)
-	if errors.Is(err, archive.ErrMissing) {
-		// Its month is being rewritten. Where it lies then is known when that ends.
-		if day.sealed, err = s.sealedVersions(ctx, day); err == nil {
-			err = r.readVersions(s, day)
-		}
-	}
-	if err != nil && !lost(err) {
-		return nil, fmt.Errorf("read %v of %s: %w", day.day, day.channel.id.node, err)
-	}
-	if day.open.channel != nil { // what is sealed is in order
-		if r.readings, err = day.open.appendTo(r.readings, &r.decoder); err != nil {
-			return nil, err
-		}
-		r.readings = inOrder(r.readings)
-	}
-	for i := range r.readings {
-		r.readings[i].Node, r.readings[i].Channel = day.channel.id.node, day.channel.id.channel
-	}
-	return r.readings, nil
-}
-
-// readVersions reads the newest version of a sealed day that can be read. The
-// error is that of the last one if none can.
-func (r *dayReader) readVersions(s *Store, day aDay) (err error) {
-	r.readings = r.readings[:0]
-	for _, row := range day.sealed {
-		if r.packed, r.readings, err = s.readChunk(day.channel, row, &r.decoder, r.packed, r.readings); err == nil || !lost(err) {
-			return err
-		}
-		s.log.Error("a sealed day cannot be read; an earlier version of it may do",
-			"node", day.channel.id.node, "day", row.day, "version", row.version, "err", err)
-	}
-	return err
-}
-
-// readChunk reads a sealed day into readings, and into packed what they are
-// packed in.
-func (s *Store) readChunk(c *channel, row chunkRow, dec *chunk.Decoder, packed []byte, readings []smartmeter.Reading) ([]byte, []smartmeter.Reading, error) {
-	readings = readings[:0]
-	_, packed, err := s.archive.Read(row.place.archived(), packed)
-	if err != nil {
-		return packed, readings, err
-	}
-	h, readings, err := dec.Decode(packed, readings)
-	if err != nil {
-		return packed, readings[:0], err
-	}
-	if h.Channel != c.uid || h.Day != row.day || h.Version != row.version {
-		return packed, readings[:0], fmt.Errorf("%w: it names a frame that holds something else", errIndexBroken)
-	}
-	return packed, readings, nil
-}
-
 // lost says whether an error means that a version of a day is lost, or may be:
 // an earlier one is better than none then.
 func lost(err error) bool {
@@ -223,8 +149,10 @@ func (s *Store) readSealed(ctx context.Context, c *channel, day chunk.Day, dec *
 			return known, nil, err
 		}
 		highest := max(known.version, row.version)
-		_, readings, err := s.readChunk(c, row, dec, nil, nil)
+		_, count, err := s.unpackChunk(c, row, dec, nil, smartmeter.AllQuantities)
 		if err == nil {
+			readings := make([]smartmeter.Reading, count)
+			dec.Read(readings, 0, "", 0)
 			row.version = highest
 			s.progress(int(row.place.length))
 			return row, readings, nil
@@ -285,17 +213,17 @@ func (a *adder) add(ctx context.Context, day aDay) ([]smartmeter.Bucket, error) 
 		}
 		// They are summed up anew.
 	}
-	readings, err := a.reader.read(ctx, a.store, day)
-	if err != nil {
-		return nil, err
-	}
 	if a.folder == nil {
 		a.folder = rollup.NewFolder(a.want, a.width)
 	}
 	a.folder.Reset()
-	readings = within(readings, a.from, a.to)
-	for i := range readings {
-		a.folder.Add(&readings[i])
+	for strip, err := range a.reader.read(ctx, a.store, day, a.want, a.from, a.to) {
+		if err != nil {
+			return nil, err
+		}
+		for i := range strip {
+			a.folder.Add(&strip[i])
+		}
 	}
 	a.buckets = a.folder.AppendBuckets(a.buckets[:0], a.to)
 	return a.buckets, nil

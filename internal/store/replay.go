@@ -165,6 +165,7 @@ func (s *Store) finishReplay(ctx context.Context, r *replay) error {
 		}
 		if c.id.node != "" && !r.named[c] { // the log has every name, unless a card lost it
 			s.entries = append(s.entries, entry{Channel: c.entry()})
+			s.hurry()
 		}
 	}
 	if err := s.indexEntries(ctx); err != nil {

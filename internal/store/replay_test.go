@@ -1,6 +1,8 @@
 package store
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -38,6 +40,26 @@ func TestSampleThatACardBringsBackCountsOnce(t *testing.T) {
 		got, err := collect(s.Readings(t.Context(), "n", 0, 0, endOfTime))
 		want(t, "readings", got, err, []smartmeter.Reading{sample(1, 1000), sample(2, 2000), sample(3, 3000)})
 		ok(t, s.Seal(t.Context(), time.UnixMilli(0).AddDate(0, 0, 2)))
+		ok(t, s.Close())
+	}
+}
+
+// Of a name that a card has lost from the log the database has the only copy: it
+// does not wait for the beat.
+func TestNameThatTheLogLostIsWrittenAtOnce(t *testing.T) {
+	dir := t.TempDir()
+	s := still(t, Config{Dir: dir})
+	ok(t, s.AppendReadings(smartmeter.Reading{Node: "n", Boot: 7, Seq: 1, At: 1000}))
+	ok(t, s.Sync(t.Context()))
+	ok(t, s.Close())
+	for _, lost := range []bool{false, true} {
+		if lost {
+			ok(t, os.RemoveAll(filepath.Join(dir, logDir)))
+		}
+		s = still(t, Config{Dir: dir})
+		if hurries := len(s.wake) == 1; hurries != lost {
+			t.Errorf("lost: %v, written at once: %v", lost, hurries)
+		}
 		ok(t, s.Close())
 	}
 }

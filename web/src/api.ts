@@ -4,6 +4,7 @@
 
 import type { Buckets } from "./buckets";
 import type { Dates } from "./calendar";
+import type { Correction, Decision, Finding } from "./corrections";
 import type { Energy } from "./energy";
 
 export type LoadKind = "generic" | "must_stay_on" | "heater" | "compressor" | "lighting";
@@ -22,7 +23,42 @@ export interface Latest {
   energy_wh?: number;
 }
 
-/** One request to move a relay, and what became of it. */
+/** Something that a person should know; open until cleared_at. */
+export interface Alert {
+  id: string;
+  kind: "welded_relay" | "dead_load" | "not_obeying" | "cut_off";
+  severity: "info" | "warning" | "critical";
+  device: string;
+  text: string;
+  raised_at: string;
+  acknowledged_at: string | null;
+  acknowledged_by: string;
+  cleared_at: string | null;
+}
+
+/** How a device's node is to be configured; what is absent nobody chose. Units are in the names, or A and W. */
+export interface Settings {
+  power_up?: "off" | "on" | "last";
+  fallback?: "off" | "on";
+  min_on_s?: number;
+  min_off_s?: number;
+  max_on_s?: number;
+  max_switches_per_min?: number;
+  max_current?: number;
+  max_power?: number;
+  hold_ms?: number;
+  metrics_ms?: number;
+  energy_ms?: number;
+  heartbeat_ms?: number;
+}
+
+export interface Configured {
+  state: "none" | "waiting" | "sent" | "in_force" | "refused" | "told";
+  field: string;
+  reason: string;
+}
+
+/** One request to move a relay, or a movement that nobody asked the hub for, and what became of it. */
 export interface Command {
   id: string;
   device: string;
@@ -38,6 +74,10 @@ export interface Command {
 export interface Relay {
   state: RelayState;
   command: Command | null;
+  /** The node ends the present ON when it has not heard from the hub for so long; 0: never. */
+  lease_s?: number;
+  /** When the node ends the present ON in any case. */
+  off_at?: string | null;
 }
 
 export interface Device {
@@ -57,6 +97,14 @@ export interface Device {
   interval_ms: number;
   /** How many messages of the node the hub could not understand, by reason. */
   refused: Record<string, number>;
+  protocol: number;
+  /** What the node announced that it can do. */
+  caps: readonly string[];
+  settings: Settings;
+  effective: Settings;
+  configured: Configured;
+  /** What the node does by itself, in plain words. */
+  protection: readonly string[];
 }
 
 /** One page of a device's stored power. */
@@ -107,6 +155,7 @@ export interface Snapshot {
 }
 
 const base = "/api/v1";
+const json = { "Content-Type": "application/json" };
 const answerWithinMillis = 10_000;
 /** How long the hub waits for a node's answer before it says that there is none. */
 const relayWait = "3s";
@@ -154,6 +203,35 @@ export async function fetchDevices(): Promise<Snapshot> {
   return { devices, hubMillis: Number.isNaN(date) ? null : date };
 }
 
+/** fetchAlerts returns the open alerts, newest first. */
+export async function fetchAlerts(): Promise<Alert[]> {
+  const response = await call(`${base}/alerts`);
+  const { alerts } = (await response.json()) as { alerts: Alert[] };
+  return alerts.filter((alert) => alert.cleared_at === null);
+}
+
+export async function postAcknowledge(id: string): Promise<Alert> {
+  const response = await call(`${base}/alerts/${encodeURIComponent(id)}/acknowledge`, { method: "POST" });
+  return (await response.json()) as Alert;
+}
+
+/** fetchCommands returns what moved a relay, the newest first. */
+export async function fetchCommands(id: string, limit: number): Promise<Command[]> {
+  const response = await call(`${devicePath(id)}/commands?limit=${limit}`);
+  return ((await response.json()) as { commands: Command[] }).commands;
+}
+
+/** patchDevice changes what a device is and how its node is configured. Settings are all of them: what is left out is unchosen. */
+export async function patchDevice(id: string, change: { kind?: LoadKind; settings?: Settings }): Promise<Device> {
+  const response = await call(devicePath(id), { method: "PATCH", headers: json, body: JSON.stringify(change) });
+  return (await response.json()) as Device;
+}
+
+/** postReset has a node that cut off by itself obey commands again. */
+export async function postReset(id: string): Promise<void> {
+  await call(`${devicePath(id)}/protection/reset`, { method: "POST", headers: json, body: JSON.stringify({ wait: relayWait }) });
+}
+
 /** fetchPower returns the stored power of a device, page after page. */
 export async function fetchPower(
   id: string,
@@ -195,11 +273,32 @@ export async function fetchEnergy(dates: Dates, today: string, step: "1h" | "1d"
   return (await (await call(`${base}/energy?${query}`)).json()) as Energy;
 }
 
+/** fetchFindings returns what the hub found about a device's counter. */
+export async function fetchFindings(id: string): Promise<Finding[]> {
+  const response = await call(`${devicePath(id)}/energy/findings`);
+  return ((await response.json()) as { findings: Finding[] }).findings;
+}
+
+/** fetchJournal returns all that people decided about energy, oldest first. */
+export async function fetchJournal(): Promise<Correction[]> {
+  const response = await call(`${base}/corrections`);
+  return ((await response.json()) as { corrections: Correction[] }).corrections;
+}
+
+/** postCorrection enters a decision into the journal. It throws as putRelay does. */
+export async function postCorrection(decision: Decision, by: string, why: string): Promise<void> {
+  await call(`${base}/corrections`, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ ...decision, by, why }),
+  });
+}
+
 /** putRelay asks the hub to move a relay and waits for the node's word. It throws a Refusal, or a TypeError or DOMException when the hub cannot be reached. */
 export async function putRelay(id: string, on: boolean): Promise<Switched> {
   const response = await call(`${devicePath(id)}/relay`, {
     method: "PUT",
-    headers: { "Content-Type": "application/json" },
+    headers: json,
     body: JSON.stringify({ on, wait: relayWait }),
   });
   return (await response.json()) as Switched;

@@ -60,6 +60,7 @@ function begin(): { around: FakeSurroundings; heard: string[]; stream: EventStre
     device: (device) => heard.push(`device ${device.id}`),
     relay: (id, relay) => heard.push(`relay ${id} ${relay.state}`),
     command: (id, command) => heard.push(`command ${id} ${command.state}`),
+    alert: (alert) => heard.push(`alert ${alert.id}`),
     away: () => heard.push("away"),
   };
   return { around, heard, stream: new EventStream("/events", handlers, around) };

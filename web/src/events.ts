@@ -5,7 +5,7 @@
 // Every opening ends in a hello, after which the state is fetched anew: that
 // is one way to be right instead of two, one for a short and one for a long
 // absence.
-import type { Command, Device, Latest, Relay } from "./api";
+import type { Alert, Command, Device, Latest, Relay } from "./api";
 
 export interface EventHandlers {
   /** The stream is open: what was known before may be old. */
@@ -16,6 +16,7 @@ export interface EventHandlers {
   device(device: Device): void;
   relay(id: string, relay: Relay): void;
   command(id: string, command: Command): void;
+  alert(alert: Alert): void;
   /** The hub cannot be reached. Called once for each absence. */
   away(): void;
 }
@@ -81,6 +82,7 @@ export class EventStream {
     this.#listen<Device>(source, "device", (e) => this.#handlers.device(e));
     this.#listen<{ device: string; relay: Relay }>(source, "relay", (e) => this.#handlers.relay(e.device, e.relay));
     this.#listen<{ device: string; command: Command }>(source, "command", (e) => this.#handlers.command(e.device, e.command));
+    this.#listen<{ alert: Alert }>(source, "alert", (e) => this.#handlers.alert(e.alert));
     this.#expect(helloWithinMillis, () => this.#lost());
   }
 

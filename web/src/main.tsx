@@ -9,6 +9,7 @@ import "./styles/relay.css";
 import "./styles/device.css";
 import "./styles/gate.css";
 import "./styles/energy.css";
+import "./styles/alerts.css";
 import { Gate } from "./components/gate";
 import { followLocation } from "./route";
 

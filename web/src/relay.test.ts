@@ -1,7 +1,7 @@
 import { deepEqual, equal } from "node:assert/strict";
 import { test } from "node:test";
 import type { Command, RelayState } from "./api";
-import { failureOf, lifeOf, relaySituation, type Ask, type Situation } from "./relay";
+import { causeOf, failureOf, lifeOf, relaySituation, type Ask, type Situation } from "./relay";
 
 function command(change: Partial<Command>): Command {
   return {
@@ -34,6 +34,7 @@ test("the button shows the node's word, never the request", () => {
     ["refused though pending", "on", command({}), refused, "", { state: "failed", truth: "on", wanted: "off", reason: "The hub did not answer" }],
     ["failed, but came true", "off", command({ state: "unknown" }), null, "", still("off")],
     ["silent, but came true", "off", command({}), refused, "", still("off")],
+    ["asked by others, who may try again", "on", command({ cause: "external, by phone", state: "unknown" }), null, "", still("on")],
     ["asked again after a failure", "on", bad, asking, "", { state: "asking", truth: "on", wanted: "off", reason: "" }],
   ];
   for (const [name, state, last, ask, dismissed, want] of cases) {
@@ -48,6 +49,12 @@ test("a command's life is told in words, the watts' word apart", () => {
   equal(lifeOf(command({ state: "acknowledged", watts: "disagrees" })), "node says off · watts disagree: still drawing");
   equal(lifeOf(command({ state: "acknowledged", watts: "cannot_tell" })), "node says off · watts cannot tell");
   equal(lifeOf(command({ state: "rejected", reason: "limit" })), "The node refused: limit");
+});
+
+test("what nobody asked for says why", () => {
+  equal(lifeOf(command({ cause: "protection", state: "acknowledged", reason: "cut off 17.3 A", watts: "agrees" })), "node says off: cut off 17.3 A · watts agree");
+  equal(causeOf(command({ cause: "external, by phone" })), "another MQTT client, by phone");
+  equal(causeOf(command({ cause: "schedule 12" })), "schedule 12");
 });
 
 test("every way to fail has its sentence", () => {

@@ -32,7 +32,7 @@ export function relaySituation(relay: Relay, ask: Ask | null, dismissed = ""): S
   if (!ask && command && isPending(command)) {
     return { state: "asking", truth, wanted: command.set, reason: "" };
   }
-  if (!ask && command && hasFailed(command) && command.set !== truth && command.id !== dismissed) {
+  if (!ask && command && hasFailed(command) && !isUnasked(command) && command.set !== truth && command.id !== dismissed) {
     return { state: "failed", truth, wanted: command.set, reason: failureOf(command) };
   }
   return { state: truth, truth, wanted: null, reason: "" };
@@ -74,7 +74,8 @@ export function lifeOf(command: Command): string {
     return failureOf(command);
   }
   const watts = wattsWord(command);
-  return `node says ${command.set}` + (watts === "" ? "" : ` · ${watts}`);
+  const why = isUnasked(command) && command.reason !== "" ? `: ${command.reason}` : "";
+  return `node says ${command.set}${why}` + (watts === "" ? "" : ` · ${watts}`);
 }
 
 /** wattsWord is the verdict of the measured power; "" before there is one. */
@@ -91,14 +92,28 @@ export function wattsWord(command: Command): string {
   }
 }
 
+/** What moved a relay although nobody asked the hub. Details follow a comma. */
+const unasked: Record<string, string> = {
+  external: "another MQTT client",
+  protection: "its node, to protect it",
+  lease: "its node, at the end of its time",
+  max_on: "its node, after the longest time on",
+  button: "the button on its node",
+  power_up: "its node, when the power came back",
+  node: "its node, or by hand",
+};
+
+export function isUnasked(command: Command): boolean {
+  return wordOf(command) in unasked;
+}
+
+function wordOf(command: Command): string {
+  return command.cause.split(",", 1)[0] ?? "";
+}
+
 /** causeOf says who asked. */
 export function causeOf(command: Command): string {
-  switch (command.cause) {
-    case "api":
-      return "this page or another app";
-    case "external":
-      return "another MQTT client or the node's own button";
-    default:
-      return command.cause;
-  }
+  const word = wordOf(command);
+  const said = word === "api" ? "this page or another app" : unasked[word];
+  return said === undefined ? command.cause : said + command.cause.slice(word.length);
 }

@@ -26,6 +26,12 @@ function device(id: string, change: Partial<Device> = {}): Device {
     relay: { state: "on", command: null },
     interval_ms: 5000,
     refused: {},
+    protocol: 1,
+    caps: [],
+    settings: {},
+    effective: {},
+    configured: { state: "none", field: "", reason: "" },
+    protection: [],
     ...change,
   };
 }

@@ -2,7 +2,7 @@
 // that a reading redraws its tile and nothing else. This module changes the
 // state and derives from it; sync.ts brings the news.
 import { computed, signal, untracked, type ReadonlySignal, type Signal } from "@preact/signals";
-import type { Command, Device, Latest, Relay } from "./api";
+import type { Alert, Command, Device, Latest, Relay } from "./api";
 import { noBuckets, type Buckets } from "./buckets";
 import { dateOf, type Energy } from "./energy";
 import type { StepRangeName } from "./range";
@@ -101,6 +101,16 @@ export function entryOf(id: string): Entry | undefined {
   return entries.get(id);
 }
 
+/** What people should know now, newest first. */
+export const alerts = signal<readonly Alert[]>([]);
+
+/** Those of it that nobody has seen yet. */
+export const unseenAlerts = computed(() => alerts.value.filter((alert) => alert.acknowledged_at === null));
+
+export function alertsOf(id: string): readonly Alert[] {
+  return alerts.value.filter((alert) => alert.device === id);
+}
+
 // The house: all devices without a parent, because a parent measures its children, too.
 
 export const topEntries = computed(() => allEntries.value.filter((entry) => !entry.device.value.parent));
@@ -167,6 +177,9 @@ export const housePower = computed<Series>(() => {
 
 /** What everybody used since the midnight of the site; null until the hub told. */
 export const today = signal<Energy | null>(null);
+
+/** How often this page had something entered into the journal of energy: what was fetched before that is old. */
+export const decisions = signal(0);
 
 /** Which date it is at the site; null until the hub told. */
 export const todaysDate = computed(() => today.value && dateOf(today.value.from));
@@ -251,6 +264,18 @@ function arrange(): void {
         (a, b) => Number(isParent(b)) - Number(isParent(a)) || order(a.device.peek().name, b.device.peek().name),
       ),
     }));
+}
+
+/** putAlerts replaces the open alerts. */
+export function putAlerts(open: readonly Alert[]): void {
+  alerts.value = open;
+}
+
+/** putAlert takes the news of one alert; one that is over is no more. */
+export function putAlert(alert: Alert): void {
+  const others = alerts.peek().filter((other) => other.id !== alert.id);
+  const open = alert.cleared_at === null ? [alert, ...others] : others;
+  alerts.value = open.sort((a, b) => Date.parse(b.raised_at) - Date.parse(a.raised_at));
 }
 
 /** putReading takes a live reading; one that is older than what is known changes nothing. */

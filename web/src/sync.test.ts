@@ -2,7 +2,7 @@ import { deepEqual, equal, match } from "node:assert/strict";
 import { test } from "node:test";
 import { fetchPower } from "./api";
 import * as state from "./state";
-import { handlers, keepEnergy, keepPast, keepToday, switchRelay, type PeriodEnergy } from "./sync";
+import { acknowledge, configure, handlers, keepEnergy, keepPast, keepToday, switchRelay, type PeriodEnergy } from "./sync";
 
 /** What the hub was asked, and how it answers. */
 interface Asked {
@@ -15,8 +15,15 @@ interface Asked {
 
 const asked: Asked[] = [];
 
+/** What the hub answers about alerts, always at once. */
+let alerts: unknown[] = [];
+
 globalThis.fetch = (input: URL | RequestInfo, init: RequestInit = {}): Promise<Response> =>
   new Promise((resolve, reject) => {
+    if (String(input) === "/api/v1/alerts") {
+      resolve(new Response(JSON.stringify({ alerts })));
+      return;
+    }
     asked.push({
       url: String(input),
       method: init.method ?? "GET",
@@ -58,6 +65,12 @@ function lamp(power: number, secondsAgo: number, position = "on"): unknown {
     relay: { state: position, command: null },
     interval_ms: 5000,
     refused: {},
+    protocol: 1,
+    caps: [],
+    settings: {},
+    effective: {},
+    configured: { state: "none", field: "", reason: "" },
+    protection: [],
   };
 }
 
@@ -88,6 +101,40 @@ test("a connection fetches the devices, then their last hour", async () => {
   await settled();
   deepEqual(state.entryOf("lamp")?.power.value.watts, [8]);
   equal(state.allStored.value, true);
+});
+
+function alert(id: string, change: object = {}) {
+  const open = { id, kind: "cut_off", severity: "critical", device: "lamp", text: "It was cut off.", acknowledged_by: "" } as const;
+  return { ...open, raised_at: "2026-11-23T12:00:00Z", acknowledged_at: null, cleared_at: null, ...change };
+}
+
+test("alerts are shown from when they are raised until they are over, and to be seen until somebody has", async () => {
+  const shown = () => [state.alertsOf("lamp").map((a) => a.id).join(), state.unseenAlerts.value.map((a) => a.id).join()];
+  alerts = [alert("old"), alert("over", { cleared_at: "2026-11-23T13:00:00Z" })];
+  await connected();
+  deepEqual(shown(), ["old", "old"]);
+  handlers.alert(alert("new", { raised_at: "2026-11-23T14:00:00Z" }));
+  deepEqual(shown(), ["new,old", "new,old"]);
+  const acknowledging = acknowledge("old");
+  const request = await next();
+  deepEqual([request.method, request.url], ["POST", "/api/v1/alerts/old/acknowledge"]);
+  request.answer(200, alert("old", { acknowledged_at: "2026-11-23T15:00:00Z" }));
+  equal(await acknowledging, "");
+  deepEqual(shown(), ["new,old", "new"]);
+  handlers.alert(alert("new", { cleared_at: "2026-11-23T15:00:00Z" }));
+  deepEqual(shown(), ["old", ""]);
+  alerts = [];
+  await connected();
+  deepEqual(shown(), ["", ""]);
+});
+
+test("what a node is configured to is asked for whole, and a refusal says why", async () => {
+  await connected();
+  const saving = configure("lamp", "heater", { max_current: 16 });
+  const request = await next();
+  deepEqual([request.method, request.body], ["PATCH", `{"kind":"heater","settings":{"max_current":16}}`]);
+  request.answer(409, { detail: "Lamp has a node of protocol 0" });
+  equal(await saving, "Lamp has a node of protocol 0");
 });
 
 test("news that overtakes the snapshot is not undone by it", async () => {

@@ -1,10 +1,28 @@
 // Keeping the page in step with the hub: live events change the state, every
 // (re)connection fetches it anew, and a relay is switched by asking the hub.
 import { batch, computed, effect } from "@preact/signals";
-import { eventsURL, fetchBuckets, fetchDevices, fetchEnergy, fetchPower, fetchToday, putRelay, Refusal } from "./api";
+import {
+  eventsURL,
+  fetchAlerts,
+  fetchBuckets,
+  fetchDevices,
+  fetchEnergy,
+  fetchFindings,
+  fetchJournal,
+  fetchPower,
+  fetchToday,
+  patchDevice,
+  postAcknowledge,
+  postCorrection,
+  postReset,
+  putRelay,
+  Refusal,
+} from "./api";
 import { datesOf } from "./calendar";
+import type { Correction, Decision, Finding } from "./corrections";
 import type { Energy } from "./energy";
 import { EventStream, type EventHandlers } from "./events";
+import type { LoadKind, Settings } from "./api";
 import { stepRanges, type StepRangeName } from "./range";
 import { Refetch } from "./refetch";
 import type { When } from "./route";
@@ -30,6 +48,7 @@ export const handlers: EventHandlers = {
   reading: (id, latest) => news(() => state.putReading(id, latest)),
   relay: (id, relay) => news(() => state.putRelay(id, relay)),
   command: (id, command) => news(() => state.putCommand(id, command)),
+  alert: (alert) => news(() => state.putAlert(alert)),
   device: (device) => news(() => deviceChanged(state.putDevice(device), device.id)),
 };
 
@@ -38,7 +57,7 @@ export function start(): void {
   const stream = new EventStream(eventsURL, handlers);
   const arrived = computed(() => state.rooms.value !== null && state.allStored.value);
   effect(() => (state.connections.value > 0 && arrived.value ? keepLastHours() : undefined));
-  effect(() => (state.connections.value > 0 ? keepToday() : undefined));
+  effect(() => (state.connections.value + state.decisions.value > 0 ? keepToday() : undefined));
   setInterval(state.tick, 1_000);
   addEventListener("online", () => stream.check());
   addEventListener("offline", () => stream.check());
@@ -124,6 +143,27 @@ export function keepEnergy(
   );
 }
 
+/** fetchDecisions returns what was found about a device, and the journal; neither where the hub does not tell. */
+export async function fetchDecisions(id: string): Promise<{ findings: Finding[]; journal: Correction[] }> {
+  try {
+    const [findings, journal] = await Promise.all([fetchFindings(id), fetchJournal()]);
+    return { findings, journal };
+  } catch {
+    return { findings: [], journal: [] };
+  }
+}
+
+/** decide enters a decision, and returns why it could not be; "" if it was. */
+export async function decide(decision: Decision, by: string, why: string): Promise<string> {
+  try {
+    await postCorrection(decision, by, why);
+    state.decisions.value++;
+    return "";
+  } catch (error) {
+    return whyOf(error);
+  }
+}
+
 /** repeat does something now, and goes on if it should. It returns how to stop. */
 function repeat(act: () => Promise<void>, goOn = true, fail: (why: string) => void = () => {}): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -195,10 +235,11 @@ async function refresh(): Promise<void> {
 /** fetchSnapshot reports whether the hub answered with its devices. */
 async function fetchSnapshot(): Promise<boolean> {
   try {
-    const { devices, hubMillis } = await fetchDevices();
+    const [{ devices, hubMillis }, alerts] = await Promise.all([fetchDevices(), fetchAlerts()]);
     batch(() => {
       if (hubMillis !== null) state.setHubClock(hubMillis);
       state.putDevices(devices);
+      state.putAlerts(alerts);
     });
     return true;
   } catch {
@@ -232,6 +273,32 @@ function deviceChanged(change: state.DeviceChange, id: string): void {
     void fetchHistory(id);
   } else if (change === "returned") {
     setTimeout(() => void fetchHistory(id), backlogMillis);
+  }
+}
+
+// What people ask for beside switching. Each returns why it did not work; "" if it did.
+
+/** acknowledge tells the hub that an alert was seen. */
+export function acknowledge(id: string): Promise<string> {
+  return whyNot(async () => state.putAlert(await postAcknowledge(id)));
+}
+
+/** configure says what a device is, and all that is chosen for its node. */
+export function configure(id: string, kind: LoadKind, settings: Settings): Promise<string> {
+  return whyNot(async () => state.putDevice(await patchDevice(id, { kind, settings })));
+}
+
+/** resetProtection has a node that cut off obey commands again. */
+export function resetProtection(id: string): Promise<string> {
+  return whyNot(() => postReset(id));
+}
+
+async function whyNot(act: () => Promise<unknown>): Promise<string> {
+  try {
+    await act();
+    return "";
+  } catch (error) {
+    return error instanceof Refusal ? error.message : "The hub did not answer";
   }
 }
 

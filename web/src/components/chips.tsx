@@ -1,7 +1,8 @@
-import type { Device } from "../api";
-import { age, count } from "../format";
+import type { Device, Relay } from "../api";
+import { age, count, moment } from "../format";
 import { wattsWord } from "../relay";
-import type { Entry } from "../state";
+import { alertsOf, pictureMillis, type Entry } from "../state";
+import { alertWord } from "./alerts";
 
 /** What is out of the ordinary about a device; usually nothing. */
 export function Chips({ entry }: { entry: Entry }) {
@@ -10,6 +11,12 @@ export function Chips({ entry }: { entry: Entry }) {
   const command = device.relay.command;
   return (
     <p class="chips">
+      {alertsOf(entry.id).map((alert) => (
+        <span key={alert.id} class={alert.severity === "critical" ? "chip chip-alarm" : "chip chip-strong"} data-testid={`mark-${device.id}`}>
+          {alertWord(alert)}
+        </span>
+      ))}
+      <Ends relay={device.relay} />
       {!device.online && (
         <span class="chip chip-strong">
           offline
@@ -37,6 +44,18 @@ export function Chips({ entry }: { entry: Entry }) {
         </span>
       )}
     </p>
+  );
+}
+
+/** How the present ON ends without anybody's doing. */
+function Ends({ relay }: { relay: Relay }) {
+  if (relay.state !== "on") return null;
+  const { off_at: offAt, lease_s: lease = 0 } = relay;
+  return (
+    <>
+      {offAt && <span class="chip">off {moment(Date.parse(offAt), pictureMillis.value)}</span>}
+      {lease > 0 && <span class="chip">off within {lease % 60 === 0 ? `${lease / 60} min` : `${lease} s`} if the hub dies</span>}
+    </>
   );
 }
 

@@ -1,15 +1,18 @@
 import { useComputed } from "@preact/signals";
 import * as format from "../format";
 import { usedBy } from "../energy";
-import { causeOf, lifeOf } from "../relay";
+import { causeOf, isUnasked, lifeOf } from "../relay";
 import { devicePicture } from "../picture";
 import { deviceHref, homeHref, route } from "../route";
 import { childrenOf, entryOf, pictureMillis, rooms, today, type Entry } from "../state";
 import { Chart } from "./chart";
+import { DeviceAlerts } from "./alerts";
 import { Chips } from "./chips";
 import { EnergyCard } from "./energy-card";
 import { Quantity } from "./figure";
 import { BackIcon, KindIcon, kindNames, MeterIcon } from "./icons";
+import { Protection } from "./protection";
+import { RelayHistory } from "./relay-history";
 import { RelayNote } from "./relay-note";
 import { RelaySwitch } from "./relay-switch";
 import { Below, isOld, powerFigure, shownWatts } from "./tile";
@@ -39,11 +42,13 @@ function KnownDevice({ entry }: { entry: Entry }) {
   return (
     <div class="device">
       <Heading entry={entry} />
+      <DeviceAlerts entry={entry} />
       <section class="card live" data-old={isOld(entry)} aria-label="Now">
         <Now entry={entry} />
         <Figures entry={entry} />
       </section>
       <RelayCard entry={entry} />
+      <Protection entry={entry} />
       <section class="card past" aria-label="The past">
         <Past entry={entry} />
       </section>
@@ -123,13 +128,15 @@ function RelayCard({ entry }: { entry: Entry }) {
         <p class="life">
           {!failed && lifeOf(command)}
           <span class="soft">
-            asked {format.moment(Date.parse(command.asked_at), pictureMillis.value)} by {causeOf(command)}
+            {isUnasked(command) ? "" : "asked "}
+            {format.moment(Date.parse(command.asked_at), pictureMillis.value)} by {causeOf(command)}
           </span>
         </p>
       ) : (
         <p class="life soft">nobody has switched it yet</p>
       )}
       <RelayNote entry={entry} />
+      {command && <RelayHistory entry={entry} />}
     </section>
   );
 }

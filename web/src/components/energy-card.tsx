@@ -3,8 +3,9 @@ import { after, before, datesOf, periodName, periods, type Period } from "../cal
 import { barsOf, sharesOf, usedBy, type Bar } from "../energy";
 import { amount, energy, text } from "../format";
 import { deviceHref, route, showEnergy } from "../route";
-import { childrenOf, connections, pictureMillis, todaysDate, type Entry } from "../state";
+import { childrenOf, connections, decisions, pictureMillis, todaysDate, type Entry } from "../state";
 import { keepEnergy, type PeriodEnergy } from "../sync";
+import { Decisions } from "./decisions";
 import { EnergyBars } from "./energy-bars";
 import { BackIcon } from "./icons";
 
@@ -31,10 +32,11 @@ export function EnergyCard({ entry }: { entry: Entry }) {
         <PeriodSwitch />
       </div>
       <Steps period={period} date={date ?? today} today={today} />
-      <Total entry={entry} known={known} pointed={pointed} />
+      <Total entry={entry} known={known} pointed={pointed} whole={bars.every((bar) => bar.gap <= 0.01)} />
       <EnergyBars period={period} dates={datesOf(period, date ?? today)} bars={bars} pointed={pointed} busy={known.value.energy === null} />
       <Legend bars={bars} />
       <Shares entry={entry} known={known} />
+      <Decisions id={entry.id} />
     </section>
   );
 }
@@ -49,7 +51,7 @@ function useKnown(entry: Entry): ReadonlySignal<Known> {
   const known = useSignal<Known>({ of: "", energy: null, failure: "" });
   useSignalEffect(() => {
     const [period, date, today] = shown.value.split(" ") as [Period, string, string];
-    if (shown.value === "" || connections.value === 0) return;
+    if (shown.value === "" || connections.value + decisions.value === 0) return;
     const of = shown.value;
     if (known.peek().of !== of) known.value = { of, energy: null, failure: "" };
     return keepEnergy(entry.id, { period, date: date || null }, today, parent.value, (energy, failure) => {
@@ -105,9 +107,17 @@ function Steps({ period, date, today }: { period: Period; date: string; today: s
   );
 }
 
+interface TotalProps {
+  readonly entry: Entry;
+  readonly known: ReadonlySignal<Known>;
+  readonly pointed: Signal<Bar | null>;
+  /** Whether nothing is missing. */
+  readonly whole: boolean;
+}
+
 /** The energy and the cost of all of the period, or of the bar that is pointed at. */
-function Total({ entry, known, pointed }: { entry: Entry; known: ReadonlySignal<Known>; pointed: Signal<Bar | null> }) {
-  const { energy: answer, failure } = known.value;
+function Total({ entry, known, pointed, whole }: TotalProps) {
+  const answer = known.value.energy;
   const used = usedBy(answer?.steps ?? null, entry.id);
   const bar = pointed.value;
   const shown = bar ?? used;
@@ -118,7 +128,7 @@ function Total({ entry, known, pointed }: { entry: Entry; known: ReadonlySignal<
         {shown?.cost && <span class="energy-cost"> · {amount(shown.cost)}</span>}
       </p>
       <p class="soft" role="status">
-        {bar ? `${bar.name}${aboutBar(bar)}` : aboutAll(known.value, used !== null, failure)}
+        {bar ? `${bar.name}${aboutBar(bar)}` : aboutAll(known.value, used === null ? "nothing was measured in this time" : whole ? "in all" : "in all of the time that is known")}
       </p>
     </div>
   );
@@ -137,10 +147,9 @@ function aboutBar(bar: Bar): string {
   return `${words ? `: ${words}` : ""}${bar.gap > 0.01 ? `, ${Math.round(bar.gap * 100)} % not known` : ""}`;
 }
 
-function aboutAll({ energy: answer }: Known, used: boolean, failure: string): string {
+function aboutAll({ energy: answer, failure }: Known, words: string): string {
   if (failure !== "") return `Not up to date: ${failure}`;
-  if (answer === null) return "loading…";
-  return used ? "in all" : "nothing was measured in this time";
+  return answer === null ? "loading…" : words;
 }
 
 /** Explains the marks of those bars that have one. */

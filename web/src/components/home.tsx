@@ -1,3 +1,4 @@
+import { AlertStrip } from "./alerts";
 import { Empty } from "./empty";
 import { Hero } from "./hero";
 import { Tile } from "./tile";
@@ -10,6 +11,7 @@ export function Home() {
   if (all.length === 0) return <Empty />;
   return (
     <>
+      <AlertStrip />
       <Hero />
       <div class="rooms">
         {all.map((room) => (
