@@ -7,12 +7,15 @@ type Code string
 
 // The error codes.
 const (
-	Invalid     Code = "invalid"     // the request itself is wrong: Field says where
-	NotFound    Code = "not_found"   // no such device, command, …
-	Conflict    Code = "conflict"    // refused in the present state, by hub or node
-	NoAnswer    Code = "no_answer"   // the node did not answer in time
-	Unavailable Code = "unavailable" // a part of the hub is out of order
-	Internal    Code = "internal"    // a mistake of ours
+	Invalid     Code = "invalid"      // the request itself is wrong: Field says where
+	NotFound    Code = "not_found"    // no such device, command, …
+	Conflict    Code = "conflict"     // refused in the present state, by hub or node
+	NoAnswer    Code = "no_answer"    // the node did not answer in time
+	Unavailable Code = "unavailable"  // a part of the hub is out of order
+	Internal    Code = "internal"     // a mistake of ours
+	LoginNeeded Code = "login_needed" // nobody knows who asks
+	Denied      Code = "denied"       // it is known who asks, and they may not
+	TooMany     Code = "too_many"     // wait, and try again
 )
 
 // Error is an error that a person can act on.

@@ -284,6 +284,7 @@ func TestS7RevokingCutsOff(t *testing.T) {
 func TestS7NothingOfAStrangerIsRecorded(t *testing.T) {
 	hub := startReady(t, "hub", "--data", t.TempDir(), "--log-level", "error",
 		"--http", "127.0.0.1:0", "--https", "127.0.0.1:0", "--mqtt", "127.0.0.1:0", "--mqtts", "127.0.0.1:0")
+	hub.firstRun()
 	d := &door{t: t, addr: hub.mqtt}
 	if _, code := d.call("stranger", "", publication("dev/stranger/pzem/metrics", `{"voltage":230}`, true)); code != packets.ErrRefusedNotAuthorised {
 		t.Errorf("a stranger is answered %d", code)

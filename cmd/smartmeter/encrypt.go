@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"github.com/iot-smart-meter/smartmeter/internal/access"
+	"github.com/iot-smart-meter/smartmeter/internal/api"
 	"github.com/iot-smart-meter/smartmeter/internal/ca"
 	"github.com/iot-smart-meter/smartmeter/internal/disk"
 )
@@ -59,7 +60,7 @@ func (s *system) servePlain() error {
 	if s.cfg.doors.http == nil {
 		return nil
 	}
-	return unlessShut(s.server.Serve(s.cfg.doors.http))
+	return unlessShut(s.server.Serve(api.BoundConnections(s.cfg.doors.http)))
 }
 
 // serveEncrypted serves HTTPS until the server is shut down.
@@ -67,7 +68,7 @@ func (s *system) serveEncrypted() error {
 	if s.cfg.doors.https == nil {
 		return nil
 	}
-	return unlessShut(s.server.ServeTLS(s.cfg.doors.https, "", "")) // TLSConfig has the certificate
+	return unlessShut(s.server.ServeTLS(api.BoundConnections(s.cfg.doors.https), "", "")) // TLSConfig has the certificate
 }
 
 func unlessShut(err error) error {

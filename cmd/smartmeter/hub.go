@@ -25,6 +25,8 @@ type hubCommand struct {
 	TLSKey     string `name:"tls-key" type:"existingfile" placeholder:"FILE" help:"Its key (PEM)."`
 	Open       bool   `help:"Let whoever is on this machine do everything, and nobody else in: no encryption, and no node has to be accepted."`
 
+	Rescue bool `help:"Print a code with which to make an admin account, or set the password of one, although there are accounts."`
+
 	Sync time.Duration `default:"10s" placeholder:"TIME" help:"How often readings are made durable: ${default} unless told. A power cut takes what came since; the disk wears less, the longer it is."`
 
 	KeepRaw keepRaw `placeholder:"DAYS" help:"For how long readings are kept, like 730d, 35d at least; for ever unless told. Of months that were over before, what they add up to by quarter hour stays."`
@@ -43,9 +45,9 @@ type hubCommand struct {
 
 // Help is shown by --help.
 func (hubCommand) Help() string {
-	return `There are no accounts yet: whoever reaches the dashboard can see every reading and
-switch every relay. Keep it inside a network you trust. Nodes have to be accepted
-by a person: see smartmeter nodes.
+	return `At its first start it prints a code, with which the first account is made in a
+browser; after that, people log in. Nodes have to be accepted by a person: see
+smartmeter nodes. With --open nobody has to do anything of that, on this machine.
 
 Encryption needs no preparation. The hub is its own certificate authority; tell
 browsers and programs to trust the certificate that they find at /ca.pem, after
@@ -63,6 +65,8 @@ https=ADDR mqtt=ADDR mqtts=ADDR.`
 // Validate refuses flags that cannot be obeyed, or contradict each other.
 func (c *hubCommand) Validate() error {
 	switch {
+	case c.Open && c.Rescue:
+		return errors.New("--rescue is for a hub with accounts, which --open has not: give one of them")
 	case c.Data == "":
 		return errors.New("--data is empty: name the directory for the history, like ./data")
 	case c.Broker != "" && c.MQTT+c.MQTTS != "":
@@ -112,6 +116,7 @@ func (c *hubCommand) Run(d *daemon) error {
 	if err != nil {
 		return err
 	}
+	welcome(d, s)
 	announce(d, s)
 	return s.run(d.ctx)
 }
@@ -120,7 +125,7 @@ func (c *hubCommand) Run(d *daemon) error {
 func (c *hubCommand) system(d *daemon) (cfg systemConfig, err error) {
 	cfg = systemConfig{
 		dataDir: c.Data, syncEvery: c.Sync, hostNames: c.hostNames(), clock: c.Clock,
-		keepRaw: time.Duration(c.KeepRaw), rebuildIndex: c.RebuildIndex, closed: !c.Open, log: d.log,
+		keepRaw: time.Duration(c.KeepRaw), rebuildIndex: c.RebuildIndex, closed: !c.Open, rescue: c.Rescue, log: d.log,
 	}
 	if c.TLSCert != "" {
 		if cfg.ownCert, err = ca.OpenOwn(c.TLSCert, c.TLSKey, d.log); err != nil {

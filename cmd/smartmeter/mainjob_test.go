@@ -69,7 +69,7 @@ type mainJob struct {
 func newMainJob(t *testing.T, broker string, args ...string) *mainJob {
 	t.Helper()
 	j := &mainJob{t: t, broker: broker, meter: newMeterOnPTY(t), relay: filepath.Join(t.TempDir(), "relay")}
-	j.hubArgs = append([]string{"hub", "--open", "--data", t.TempDir(), "--sync", "100ms"}, args...)
+	j.hubArgs = append([]string{"hub", "--data", t.TempDir(), "--open", "--sync", "100ms"}, args...)
 	j.hub = startReady(t, append(j.hubArgs, "--http", "127.0.0.1:0")...)
 	if broker == "" {
 		j.broker = j.hub.mqtt

@@ -22,6 +22,7 @@ func TestS7PairedNodesLiveBehindRequireTLS(t *testing.T) {
 		t.Fatalf("plain doors are open: %s %s", hub.http, hub.mqtt)
 	}
 	hub.trust(data)
+	hub.firstRun()
 
 	var accepted struct{ Code string }
 	if status := hub.call("POST", "/api/v1/nodes", `{"kind":"paired"}`, &accepted); status != 201 {
@@ -47,7 +48,9 @@ func TestS7PairedNodesLiveBehindRequireTLS(t *testing.T) {
 	online(true)
 
 	hub.kill()
+	token := hub.token
 	hub = startReady(t, append(hubArgs, hub.https, "--mqtts", hub.mqtts)...)
+	hub.token = token
 	hub.trust(data)
 	online(true)
 	hub.call("DELETE", "/api/v1/nodes/attic", "", nil)

@@ -28,6 +28,9 @@ type process struct {
 	http, https, mqtt, mqtts string
 	// client trusts the hub's authority; nil for one that is asked unencrypted.
 	client *http.Client
+	// token says who asks a hub that wants to know; "" for nobody.
+	token string
+	said  *testLog
 }
 
 // start runs the program with args until the test ends.
@@ -77,7 +80,8 @@ func startReady(t *testing.T, args ...string) *process {
 func launch(t *testing.T, args ...string) (*process, io.Reader) {
 	t.Helper()
 	cmd := exec.Command("smartmeter", args...) // the test binary itself, see TestMain
-	cmd.Stderr = &testLog{t: t, name: args[0]}
+	said := &testLog{console: console{next: io.Discard}, t: t, name: args[0]}
+	cmd.Stderr = said
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -85,7 +89,7 @@ func launch(t *testing.T, args ...string) (*process, io.Reader) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	p := &process{t: t, cmd: cmd, done: make(chan error, 1)}
+	p := &process{t: t, cmd: cmd, said: said, done: make(chan error, 1)}
 	go func() { p.done <- cmd.Wait() }()
 	t.Cleanup(p.kill)
 	return p, stdout
@@ -114,11 +118,13 @@ func (p *process) stop() error {
 
 // testLog shows what a program says on its standard error, until the test ends.
 type testLog struct {
+	console
 	t    *testing.T
 	name string
 }
 
 func (l *testLog) Write(p []byte) (int, error) {
+	_, _ = l.console.Write(p)
 	if l.t.Context().Err() == nil {
 		l.t.Logf("%s: %s", l.name, strings.TrimRight(string(p), "\n"))
 	}
@@ -138,6 +144,9 @@ func (p *process) call(method, path, body string, out any) int {
 		p.t.Fatal(err)
 	}
 	req.Header.Set("Content-Type", "application/json")
+	if p.token != "" {
+		req.Header.Set("Authorization", "Bearer "+p.token)
+	}
 	resp, err := client.Do(req)
 	if err != nil {
 		p.t.Fatal(err)
@@ -152,6 +161,39 @@ func (p *process) call(method, path, body string, out any) int {
 		p.t.Fatalf("%s %s: %d: %v", method, path, resp.StatusCode, err)
 	}
 	return resp.StatusCode
+}
+
+// firstRun makes the hub's first account, and a token with which call asks from
+// then on.
+func (p *process) firstRun() {
+	p.t.Helper()
+	scheme, addr, client := "http", p.http, http.DefaultClient
+	if p.client != nil {
+		scheme, addr, client = "https", p.https, p.client
+	}
+	send := func(path, body string, cookies []*http.Cookie, out any) []*http.Cookie {
+		req, err := http.NewRequestWithContext(p.t.Context(), "POST", scheme+"://"+addr+path, strings.NewReader(body))
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		req.Header.Set("Content-Type", "application/json")
+		for _, c := range cookies {
+			req.AddCookie(c)
+		}
+		resp, err := client.Do(req)
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		if err := json.NewDecoder(resp.Body).Decode(out); err != nil || resp.StatusCode != http.StatusOK {
+			p.t.Fatalf("POST %s: %d: %v", path, resp.StatusCode, err)
+		}
+		return resp.Cookies()
+	}
+	cookies := send("/api/v1/first-run", `{"name":"anna","password":"correct horse battery","code":"`+p.said.code()+`"}`, nil, new(any))
+	var made struct{ Secret string }
+	send("/api/v1/tokens", `{"label":"test","role":"admin"}`, cookies, &made)
+	p.token = made.Secret
 }
 
 // apiDevice is what the tests look at of a device.

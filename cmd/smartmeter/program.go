@@ -44,6 +44,9 @@ type grammar struct {
 	Protect  cli.Protect  `cmd:"" help:"Tell what a node does by itself, and change it; reset a cut-off."`
 
 	Doctor doctorCommand `cmd:"" help:"Examine a data directory that no hub has open, and mend it."`
+	Login  cli.Login     `cmd:"" help:"Log in at a hub, for the commands here."`
+	Logout cli.Logout    `cmd:"" help:"Log out again."`
+	Audit  auditCommand  `cmd:"" help:"Tell who did what at the hub, and whether the log of that is whole."`
 
 	Config   kong.ConfigFlag  `type:"existingfile" placeholder:"FILE" help:"Read settings from FILE, in lines like SMARTMETER_HTTP=:8080."`
 	LogLevel *slog.Level      `placeholder:"LEVEL" help:"Least important messages to log: debug, info, warn or error; info unless told, for the demo warn."`
@@ -127,6 +130,7 @@ func (m Main) run(ctx context.Context, args []string) (err error) {
 		&daemon{
 			ctx:    ctx,
 			stdout: m.Stdout,
+			stderr: m.Stderr,
 			log:    slog.New(slog.NewTextHandler(m.Stderr, &slog.HandlerOptions{Level: line.logLevel(selected.Command())})),
 		},
 	)
@@ -141,5 +145,6 @@ func (e earlyExit) Error() string { return fmt.Sprintf("exit status %d", int(e))
 type daemon struct {
 	ctx    context.Context
 	stdout io.Writer
+	stderr io.Writer
 	log    *slog.Logger
 }

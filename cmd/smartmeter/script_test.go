@@ -2,16 +2,20 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -31,6 +35,8 @@ func TestMain(m *testing.M) {
 //	                      is ready, and sets $SMARTMETER_HUB and $MQTT to its
 //	                      addresses
 //	serve-encrypted ARG…  the same for a hub that is only reached encrypted
+//	serve-closed ARG…     the same for a hub that people have to log in to
+//	first-run NAME PW     makes its first account, with the code on its console
 //	interrupt             presses Ctrl-C for it, after which it must end well
 //	exits STATUS COMMAND… runs a command that must end with that status
 //	until PATTERN COMMAND… repeats a command until its output matches
@@ -42,6 +48,8 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"serve":           positive(serve("--http", "--mqtt")),
 			"serve-encrypted": positive(serve("--https", "--mqtts")),
+			"serve-closed":    positive(serve("--http", "--mqtt", "--https", "--mqtts")),
+			"first-run":       positive(firstRun),
 			"interrupt":       positive(interrupt),
 			"exits":           positive(exits),
 			"until":           positive(until),
@@ -76,6 +84,7 @@ type server struct {
 	vars []string // of the script's environment
 	cmd  *exec.Cmd
 	out  *bufio.Reader
+	said *console
 }
 
 // serve returns the command that starts a server with doors on free ports.
@@ -87,7 +96,8 @@ func serve(doors ...string) func(*testscript.TestScript, []string) error {
 		}
 		s.cmd = exec.Command(programPath(ts), args...)
 		s.cmd.Dir, s.cmd.Env = ts.MkAbs("."), s.vars
-		s.cmd.Stderr = ts.Stderr()
+		s.said = &console{next: ts.Stderr()}
+		s.cmd.Stderr = s.said
 		out, err := s.cmd.StdoutPipe()
 		if err != nil {
 			return err
@@ -121,17 +131,66 @@ func (s *server) awaitReady(ts *testscript.TestScript) error {
 	if err != nil {
 		return fmt.Errorf("it ended before it was ready: %w", errors.Join(err, s.cmd.Wait()))
 	}
-	doors := map[string]string{}
+	doors := make(map[string]string)
 	for word := range strings.FieldsSeq(line) {
-		name, at, _ := strings.Cut(word, "=")
-		doors[name] = at
+		door, address, _ := strings.Cut(word, "=")
+		doors[door] = address
 	}
-	hub := "http://" + doors["http"]
-	if doors["http"] == "" {
-		hub = "https://" + doors["https"]
+	scheme, mqtt := "http", cmp.Or(doors["mqtt"], doors["mqtts"])
+	if doors[scheme] == "" {
+		scheme = "https"
 	}
-	ts.Setenv("SMARTMETER_HUB", hub)
-	ts.Setenv("MQTT", cmp.Or(doors["mqtt"], doors["mqtts"]))
+	if _, ready := doors["ready"]; !ready || doors[scheme] == "" || mqtt == "" {
+		return fmt.Errorf("its first line is %q", line)
+	}
+	ts.Setenv("SMARTMETER_HUB", scheme+"://"+doors[scheme])
+	ts.Setenv("MQTT", mqtt)
+	return nil
+}
+
+// console is what a server says on its standard error.
+type console struct {
+	next io.Writer
+	mu   sync.Mutex
+	text []byte
+}
+
+func (c *console) Write(p []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.text = append(c.text, p...)
+	return c.next.Write(p)
+}
+
+var codeOnConsole = regexp.MustCompile(`enter the code (\S+)`)
+
+// code waits until the code for the first account was said.
+func (c *console) code() string {
+	for start := time.Now(); time.Since(start) < enough; time.Sleep(10 * time.Millisecond) {
+		c.mu.Lock()
+		found := codeOnConsole.FindSubmatch(c.text)
+		c.mu.Unlock()
+		if found != nil {
+			return string(found[1])
+		}
+	}
+	return "never said"
+}
+
+func firstRun(ts *testscript.TestScript, args []string) error {
+	code := ts.Value(background{}).(*server).said.code()
+	body, err := json.Marshal(map[string]string{"name": args[0], "password": args[1], "code": code})
+	if err != nil {
+		return err
+	}
+	resp, err := http.Post(ts.Getenv("SMARTMETER_HUB")+"/api/v1/first-run", "application/json", bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("the first run answers %s", resp.Status)
+	}
 	return nil
 }
 

@@ -30,8 +30,10 @@ type systemConfig struct {
 	// doors are where the hub listens.
 	doors doors
 	// closed has the encrypted doors served, and asks nodes at the broker inside
-	// who they are.
+	// and people at the API who they are.
 	closed bool
+	// rescue makes a code for an admin, see access.PeopleConfig.
+	rescue bool
 	// ownCert is shown to browsers instead of the hub's own; nil for none.
 	ownCert *ca.Own
 	// external is a broker that takes the place of the one inside; nil for none.
@@ -58,6 +60,7 @@ type system struct {
 	// Of a hub that is closed:
 	files     *disk.Dir
 	authority *ca.Authority
+	people    *access.People
 
 	// Of a hub that is closed and has the broker inside:
 	nodes  *access.Nodes
@@ -86,6 +89,9 @@ func newSystem(ctx context.Context, cfg systemConfig) (_ *system, err error) {
 	if err := s.protect(); err != nil {
 		return nil, err
 	}
+	if err := s.openPeople(); err != nil {
+		return nil, err
+	}
 	s.bus = s.chooseBus(ctx)
 	clock, err := s.clock(ctx)
 	if err != nil {
@@ -104,13 +110,18 @@ func newSystem(ctx context.Context, cfg systemConfig) (_ *system, err error) {
 	}
 	served := api.Config{
 		Hub:     s.hub,
+		People:  s.people,
 		Page:    page,
 		Hosts:   cfg.hostNames,
 		Version: version,
 		Logger:  cfg.log,
 	}
 	s.sayWhoGuards(&served)
-	s.server = api.Server(api.New(served), cfg.log)
+	handler, err := api.New(served)
+	if err != nil {
+		return nil, err
+	}
+	s.server = api.Server(handler, cfg.log)
 	if cfg.closed {
 		s.server.TLSConfig = s.browserTLS()
 	}
@@ -167,6 +178,9 @@ func (s *system) run(ctx context.Context) error {
 	parts.Go(func() error { return s.hub.Run(ctx) })
 	parts.Go(func() error { return s.bus.Run(carrying) })
 	parts.Go(func() error { return s.feedWatchdog(ctx) })
+	if s.people != nil {
+		parts.Go(func() error { return s.people.Run(ctx) })
+	}
 	parts.Go(s.servePlain)
 	parts.Go(s.serveEncrypted)
 	parts.Go(func() error {
@@ -191,6 +205,9 @@ func (s *system) close() error {
 	var errs []error
 	if s.store != nil {
 		errs = append(errs, s.store.Close())
+	}
+	if s.people != nil {
+		errs = append(errs, s.people.Close())
 	}
 	if s.files != nil {
 		errs = append(errs, s.files.Close())

@@ -47,6 +47,8 @@ type Principal struct {
 	// ID tells an account's sessions and tokens apart, and is no secret; "" for
 	// others.
 	ID string
+	// key is what a session or a token is found by again.
+	key string
 	// Role is for people and tokens.
 	Role Role
 	// Rooms are what a viewer sees, unless Everywhere.
@@ -63,7 +65,7 @@ func AtConsole() Principal {
 
 // String names p for people, as in "person anna".
 func (p Principal) String() string {
-	if p.Kind == Nobody {
+	if p.Kind == Nobody || p.Kind == Console {
 		return p.Kind.String()
 	}
 	return p.Kind.String() + " " + p.Name

@@ -64,31 +64,60 @@ const (
 	permissions                 // how many there are
 )
 
-// grant is a row of the table: the least role that has the permission, and
-// whether it takes a person. A stolen token must not be able to make itself
+// grant is a row of the table: the permission's name, the least role that has
+// it, and whether it takes a person. A stolen token must not be able to make itself
 // permanent, or to lock its owner out.
 type grant struct {
+	name   string
 	least  Role
 	person bool
 }
 
 // table says who may do what. A permission without a row is nobody's.
 var table = [permissions]grant{
-	SeeRoom:          {least: Viewer},
-	SeeSite:          {least: Viewer},
-	SwitchRelay:      {least: Operator},
-	AcknowledgeAlert: {least: Operator},
-	EditSchedule:     {least: Operator},
-	EditRule:         {least: Operator},
-	CorrectEnergy:    {least: Operator},
-	ExportData:       {least: Operator},
-	EditDevice:       {least: Admin},
-	EditSettings:     {least: Admin},
-	EraseData:        {least: Admin},
-	ManageNodes:      {least: Admin},
-	ReadAudit:        {least: Admin},
-	ManageAccounts:   {least: Admin, person: true},
-	ManageOwn:        {least: Viewer, person: true},
+	SeeRoom:          {name: "see-room", least: Viewer},
+	SeeSite:          {name: "see-site", least: Viewer},
+	SwitchRelay:      {name: "switch-relay", least: Operator},
+	AcknowledgeAlert: {name: "acknowledge-alert", least: Operator},
+	EditSchedule:     {name: "edit-schedule", least: Operator},
+	EditRule:         {name: "edit-rule", least: Operator},
+	CorrectEnergy:    {name: "correct-energy", least: Operator},
+	ExportData:       {name: "export-data", least: Operator},
+	EditDevice:       {name: "edit-device", least: Admin},
+	EditSettings:     {name: "edit-settings", least: Admin},
+	EraseData:        {name: "erase-data", least: Admin},
+	ManageNodes:      {name: "manage-nodes", least: Admin},
+	ReadAudit:        {name: "read-audit", least: Admin},
+	ManageAccounts:   {name: "manage-accounts", least: Admin, person: true},
+	ManageOwn:        {name: "manage-own", least: Viewer, person: true},
+}
+
+// String returns the permission's name in API and documents.
+func (want Permission) String() string {
+	if want >= permissions {
+		return ""
+	}
+	return table[want].name
+}
+
+// Least returns the least role that has the permission, and whether only a
+// person may have it, and no token.
+func (want Permission) Least() (least Role, person bool) {
+	if want >= permissions {
+		return NoRole, false
+	}
+	return table[want].least, table[want].person
+}
+
+// Permissions returns all that p may do.
+func (p Principal) Permissions() []Permission {
+	var may []Permission
+	for want := Permission(1); want < permissions; want++ {
+		if p.May(want) {
+			may = append(may, want)
+		}
+	}
+	return may
 }
 
 // May reports whether p has the permission. For [SeeRoom] it says that p may

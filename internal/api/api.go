@@ -7,21 +7,25 @@
 // (problem.go). JSON names are snake_case, times RFC 3339, and quantities are
 // in V, A, W, Hz and Wh.
 //
-// Everything is open to whoever reaches the address: accounts come later.
-// Pages of other origins are kept from sending commands.
+// Each route has one permission, which it is registered with; who may not is
+// told so before anything of the request is read (guard.go). Pages of other
+// origins are kept from sending commands.
 package api
 
 import (
+	"encoding/json"
 	"log/slog"
 	"net"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"github.com/iot-smart-meter/smartmeter/internal/access"
 	"github.com/iot-smart-meter/smartmeter/internal/hub"
 )
 
@@ -29,6 +33,9 @@ import (
 type Config struct {
 	// Hub must not be nil.
 	Hub *hub.Hub
+	// People are who may do something; with nil, whoever reaches the address may
+	// do everything.
+	People *access.People
 	// Page serves everything outside the API; must not be nil.
 	Page http.Handler
 	// Hosts are names under which the hub may be reached, beside addresses,
@@ -58,25 +65,45 @@ type api struct {
 	// authority is Config.Authority.
 	authority []byte
 	claiming  *Claiming
-	more      func() map[string]float64
-	log       *slog.Logger
+	// people is nil where everybody may do everything.
+	people *access.People
+	more   func() map[string]float64
+	log    *slog.Logger
 }
 
-// New returns the handler of all routes.
-func New(cfg Config) http.Handler {
-	mux := http.NewServeMux()
-	a := &api{hub: cfg.Hub, authority: cfg.Authority, claiming: &cfg.Claiming, more: cfg.More, log: cfg.Logger}
+// New returns the handler of all routes. The error names routes that were
+// registered without a permission.
+func New(cfg Config) (http.Handler, error) {
+	a := &api{hub: cfg.Hub, authority: cfg.Authority, claiming: &cfg.Claiming, people: cfg.People, more: cfg.More, log: cfg.Logger}
 	if a.more == nil {
 		a.more = func() map[string]float64 { return nil }
 	}
-	a.register(humago.New(mux, humaConfig(cfg.Version)))
-	mux.HandleFunc("GET /metrics", a.serveMetrics)
+	g := newGuard(a)
+	h := humago.New(g, humaConfig(cfg.Version))
+	a.register(h, g)
+	g.handle(access.SeeRoom, "GET /openapi.json", documentOf(h))
+	g.handle(access.SeeRoom, "GET /metrics", http.HandlerFunc(a.serveMetrics))
+	g.handle(access.SeeRoom, "/api/", unknownRoute(g.mux))
+	g.handle(anyone, "GET /.well-known/security.txt", http.HandlerFunc(serveSecurityText))
 	if cfg.Authority != nil {
-		mux.HandleFunc("GET /ca.pem", serveAuthority(cfg.Authority))
+		g.handle(anyone, "GET /ca.pem", serveAuthority(cfg.Authority))
 	}
-	mux.Handle("/api/", unknownRoute(mux))
-	mux.Handle("/", cfg.Page)
-	return onlyKnown(cfg.Hosts, protect(mux))
+	g.handle(anyone, "/", cfg.Page)
+	return carryHeaders(onlyKnown(cfg.Hosts, boundRequests(onlyOwnPages(g)))), g.err()
+}
+
+// documentOf serves the OpenAPI document as it is once all routes are in it.
+func documentOf(h huma.API) http.HandlerFunc {
+	text := sync.OnceValues(func() ([]byte, error) { return json.Marshal(h.OpenAPI()) })
+	return func(w http.ResponseWriter, _ *http.Request) {
+		document, err := text()
+		if err != nil {
+			writeProblem(w, http.StatusInternalServerError, "the document cannot be written")
+			return
+		}
+		w.Header().Set("Content-Type", "application/openapi+json")
+		_, _ = w.Write(document) // an error means that the client is gone
+	}
 }
 
 func humaConfig(version string) huma.Config {
@@ -84,57 +111,69 @@ func humaConfig(version string) huma.Config {
 	cfg.Info.Description = "Energy meters and relays. Units: V, A, W, Hz, Wh; power factor is a ratio."
 	cfg.Formats = map[string]huma.Format{"application/json": huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat}
 	cfg.DocsPath = ""     // the built-in page loads scripts from elsewhere
+	cfg.OpenAPIPath = ""  // New serves it, with a permission
 	cfg.SchemasPath = ""  // the schemas are in the document
 	cfg.CreateHooks = nil // no $schema in bodies
 	cfg.RejectUnknownQueryParameters = true
+	cfg.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
+		"token":   {Type: "http", Scheme: "bearer", Description: "An API token, sm_…, see /api/v1/tokens."},
+		"session": {Type: "apiKey", In: "cookie", Name: sessionCookie, Description: "What logging in gives; over TLS its name begins with " + hostPrefix + "."},
+	}
 	cfg.Transformers = []huma.Transformer{withoutValues}
 	return cfg
 }
 
-func (a *api) register(h huma.API) {
-	get := func(path, id, summary string) huma.Operation {
-		return huma.Operation{Method: http.MethodGet, Path: path, OperationID: id, Summary: summary, Errors: []int{http.StatusBadRequest, http.StatusNotFound, http.StatusServiceUnavailable}}
+func (a *api) register(h huma.API, g *guard) {
+	get := func(need access.Permission, path, id, summary string) huma.Operation {
+		return g.describe(need, huma.Operation{Method: http.MethodGet, Path: path, OperationID: id, Summary: summary})
 	}
-	change := func(method, path, id, summary string, more ...int) huma.Operation {
-		return huma.Operation{
-			Method: method, Path: path, OperationID: id, Summary: summary, MaxBodyBytes: maxBody,
-			Errors: append([]int{http.StatusBadRequest, http.StatusNotFound, http.StatusServiceUnavailable}, more...),
-		}
+	change := func(need access.Permission, method, path, id, summary string, more ...int) huma.Operation {
+		return g.describe(need, huma.Operation{Method: method, Path: path, OperationID: id, Summary: summary, MaxBodyBytes: maxBody, Errors: more})
 	}
-	huma.Register(h, describeHealth(h, get("/api/v1/health", "get-health", "Whether a reading can travel from broker to store to query")), a.health)
-	huma.Register(h, get("/api/v1/devices", "list-devices", "All devices with their latest reading and relay"), a.listDevices)
-	huma.Register(h, get("/api/v1/devices/{id}", "get-device", "One device"), a.getDevice)
-	huma.Register(h, change(http.MethodPatch, "/api/v1/devices/{id}", "change-device", "Rename a device, move it, say what it is, configure its node", http.StatusConflict), a.changeDevice)
-	huma.Register(h, change(http.MethodDelete, "/api/v1/devices/{id}", "erase-device", "Forget a device and everything it measured"), a.eraseDevice)
-	huma.Register(h, get("/api/v1/devices/{id}/readings", "list-readings", "What a device measured, in columns"), a.listReadings)
-	huma.Register(h, change(http.MethodPut, "/api/v1/devices/{id}/relay", "switch-relay", "Move a relay and wait for its node's word", http.StatusConflict, http.StatusGatewayTimeout), a.switchRelay)
-	huma.Register(h, get("/api/v1/devices/{id}/commands", "list-commands", "What a relay was asked, and what became of it"), a.listCommands)
-	huma.Register(h, change(http.MethodPost, "/api/v1/devices/{id}/protection/reset", "reset-protection", "Have a node that cut off by itself obey commands again", http.StatusConflict, http.StatusGatewayTimeout), a.resetProtection)
-	huma.Register(h, get("/api/v1/alerts", "list-alerts", "What people should know: what is so now, and then what was"), a.listAlerts)
-	huma.Register(h, change(http.MethodPost, "/api/v1/alerts/{id}/acknowledge", "acknowledge-alert", "Say that an alert was seen"), a.acknowledgeAlert)
+	huma.Register(h, describeHealth(h, get(anyone, "/api/v1/health", "get-health", "Whether a reading can travel from broker to store to query")), a.health)
+	huma.Register(h, get(access.SeeRoom, "/api/v1/devices", "list-devices", "All devices with their latest reading and relay"), a.listDevices)
+	huma.Register(h, get(access.SeeRoom, "/api/v1/devices/{id}", "get-device", "One device"), a.getDevice)
+	huma.Register(h, change(access.EditDevice, http.MethodPatch, "/api/v1/devices/{id}", "change-device", "Rename a device, move it, say what it is, configure its node", http.StatusConflict), a.changeDevice)
+	huma.Register(h, change(access.EraseData, http.MethodDelete, "/api/v1/devices/{id}", "erase-device", "Forget a device and everything it measured"), a.eraseDevice)
+	huma.Register(h, get(access.SeeRoom, "/api/v1/devices/{id}/readings", "list-readings", "What a device measured, in columns"), a.listReadings)
+	huma.Register(h, change(access.SwitchRelay, http.MethodPut, "/api/v1/devices/{id}/relay", "switch-relay", "Move a relay and wait for its node's word", http.StatusConflict, http.StatusGatewayTimeout), a.switchRelay)
+	huma.Register(h, get(access.SeeRoom, "/api/v1/devices/{id}/commands", "list-commands", "What a relay was asked, and what became of it"), a.listCommands)
+	huma.Register(h, change(access.SwitchRelay, http.MethodPost, "/api/v1/devices/{id}/protection/reset", "reset-protection", "Have a node that cut off by itself obey commands again", http.StatusConflict, http.StatusGatewayTimeout), a.resetProtection)
+	huma.Register(h, get(access.SeeSite, "/api/v1/alerts", "list-alerts", "What people should know: what is so now, and then what was"), a.listAlerts)
+	huma.Register(h, change(access.AcknowledgeAlert, http.MethodPost, "/api/v1/alerts/{id}/acknowledge", "acknowledge-alert", "Say that an alert was seen"), a.acknowledgeAlert)
 	a.registerEnergy(h, get, change)
 	a.registerNodes(h, get, change)
-	huma.Register(h, get("/api/v1/storage", "get-storage", "What the history takes of the disk, and for how long that goes on"), a.getStorage)
-	huma.Register(h, get("/api/v1/refused", "list-refused", "What could not be understood, by node and reason"), a.listRefused)
-	huma.Register(h, get("/api/v1/events", "watch-events", "Everything that happens, as server-sent events"), a.watchEvents)
+	a.registerPeople(h, get, change)
+	huma.Register(h, get(access.SeeSite, "/api/v1/storage", "get-storage", "What the history takes of the disk, and for how long that goes on"), a.getStorage)
+	huma.Register(h, get(access.SeeSite, "/api/v1/refused", "list-refused", "What could not be understood, by node and reason"), a.listRefused)
+	huma.Register(h, get(access.SeeRoom, "/api/v1/events", "watch-events", "Everything that happens, as server-sent events"), a.watchEvents)
 }
 
-// protect sets what every answer carries and keeps other origins' pages from
-// changing anything.
-func protect(next http.Handler) http.Handler {
+// carryHeaders sets what every answer carries, whatever it is.
+func carryHeaders(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", "default-src 'self'; object-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'")
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("X-Frame-Options", "DENY")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()")
+		if strings.HasPrefix(r.URL.Path, "/api/") {
+			h.Set("Cache-Control", "no-store")
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// onlyOwnPages keeps other origins' pages from changing anything.
+func onlyOwnPages(next http.Handler) http.Handler {
 	guard := http.NewCrossOriginProtection()
 	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		writeProblem(w, http.StatusForbidden, "a page of another site must not send commands here")
 	}))
-	next = guard.Handler(next)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set("Content-Security-Policy", "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'")
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Referrer-Policy", "no-referrer")
-		h.Set("Cross-Origin-Resource-Policy", "same-origin")
-		next.ServeHTTP(w, r)
-	})
+	return guard.Handler(next)
 }
 
 // onlyKnown refuses requests for a host name that is not ours.

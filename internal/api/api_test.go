@@ -51,7 +51,7 @@ func (l *lab) Publish(m smartmeter.Message) error {
 	return nil
 }
 
-func newLab(t *testing.T) *lab {
+func newLab(t *testing.T, changes ...func(*api.Config)) *lab {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
 	s, err := store.Open(t.Context(), store.Config{Dir: t.TempDir(), Logger: log})
@@ -71,7 +71,10 @@ func newLab(t *testing.T) *lab {
 	go func() { ended <- h.Run(ctx) }()
 	page := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "the page") })
 	l.apiConfig = api.Config{Hub: h, Page: page, Version: "test", Hosts: []string{"hub.example"}, Logger: log}
-	l.Server = httptest.NewServer(api.New(l.apiConfig))
+	for _, change := range changes {
+		change(&l.apiConfig)
+	}
+	l.Server = httptest.NewServer(l.handler(l.apiConfig))
 	t.Cleanup(func() {
 		stop()
 		if err := <-ended; err != nil {
@@ -84,6 +87,15 @@ func newLab(t *testing.T) *lab {
 		}
 	})
 	return l
+}
+
+func (l *lab) handler(cfg api.Config) http.Handler {
+	l.t.Helper()
+	handler, err := api.New(cfg)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return handler
 }
 
 func (l *lab) says(topic, payload string) {
@@ -449,6 +461,18 @@ func TestOpenAPIDescribesEveryRoute(t *testing.T) {
 		"/api/v1/nodes/knocks":          {"get"},
 		"/api/v1/nodes/window":          {"post"},
 
+		"/api/v1/session":       {"get", "post", "delete"},
+		"/api/v1/first-run":     {"post"},
+		"/api/v1/password":      {"put"},
+		"/api/v1/users":         {"get", "post"},
+		"/api/v1/users/{name}":  {"patch", "delete"},
+		"/api/v1/sessions":      {"get"},
+		"/api/v1/sessions/{id}": {"delete"},
+		"/api/v1/tokens":        {"get", "post"},
+		"/api/v1/tokens/{id}":   {"delete"},
+		"/api/v1/audit":         {"get"},
+		"/api/v1/audit/export":  {"get"},
+
 		"/api/v1/devices/{id}/energy/findings":  {"get"},
 		"/api/v1/devices/{id}/protection/reset": {"post"},
 		"/api/v1/alerts":                        {"get"},
@@ -533,10 +557,19 @@ type sse struct {
 // ends or stop is called.
 func (l *lab) follow(lastEventID int64) (events <-chan sse, stop func()) {
 	l.t.Helper()
+	return l.followAs("", lastEventID)
+}
+
+// followAs is follow with cookies.
+func (l *lab) followAs(cookies string, lastEventID int64) (events <-chan sse, stop func()) {
+	l.t.Helper()
 	ctx, cancel := context.WithCancel(l.t.Context())
 	req, err := http.NewRequestWithContext(ctx, "GET", l.URL+"/api/v1/events", nil)
 	if err != nil {
 		l.t.Fatal(err)
+	}
+	if cookies != "" {
+		req.Header.Set("Cookie", cookies)
 	}
 	if lastEventID != 0 {
 		req.Header.Set("Last-Event-ID", strconv.FormatInt(lastEventID, 10))

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/iot-smart-meter/smartmeter"
+	"github.com/iot-smart-meter/smartmeter/internal/access"
 	"github.com/iot-smart-meter/smartmeter/internal/hub"
 )
 
@@ -155,6 +156,9 @@ func (a *api) undoCorrection(ctx context.Context, in *undoRequest) (*body[correc
 
 // correct enters a correction; where says which part of the request it is from.
 func (a *api) correct(ctx context.Context, c smartmeter.Correction, where string) (*body[correction], error) {
+	if who := whoAsks(ctx); who.Kind != access.Console {
+		c.By = who.Name // nobody signs with another's name
+	}
 	made, err := a.hub.Correct(ctx, c)
 	if known, ok := errors.AsType[*smartmeter.Error](err); ok && known.Field != "" {
 		field := known.Field

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/iot-smart-meter/smartmeter"
@@ -21,9 +22,15 @@ type deviceList struct {
 	Devices []device `json:"devices"`
 }
 
-func (a *api) listDevices(context.Context, *struct{}) (*body[deviceList], error) {
+// visible returns the devices that who asks may see.
+func (a *api) visible(ctx context.Context) []smartmeter.DeviceStatus {
+	who := whoAsks(ctx)
+	return slices.DeleteFunc(a.hub.Devices(), func(s smartmeter.DeviceStatus) bool { return !who.Sees(s.Room) })
+}
+
+func (a *api) listDevices(ctx context.Context, _ *struct{}) (*body[deviceList], error) {
 	list := deviceList{Devices: []device{}}
-	for _, s := range a.hub.Devices() {
+	for _, s := range a.visible(ctx) {
 		list.Devices = append(list.Devices, showDevice(s))
 	}
 	return &body[deviceList]{list}, nil
@@ -123,6 +130,7 @@ func (a *api) switchRelay(ctx context.Context, in *switchRequest) (*body[switchR
 	if err != nil {
 		return nil, a.fail(err)
 	}
+	noteAbout(ctx, in.ID+" "+smartmeter.RelayStateOf(req.On).String())
 	id := req.Device
 	cmd, err := a.hub.Switch(ctx, req)
 	state := smartmeter.RelayUnknown

@@ -7,6 +7,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/iot-smart-meter/smartmeter"
+	"github.com/iot-smart-meter/smartmeter/internal/access"
 	"github.com/iot-smart-meter/smartmeter/internal/hub"
 )
 
@@ -131,11 +132,39 @@ func (a *api) energy(ctx context.Context, in *energyRequest) (*body[energyAnswer
 	for _, id := range in.Device {
 		q.Devices = append(q.Devices, smartmeter.DeviceID(id))
 	}
+	something, err := a.confine(ctx, &q)
+	if err != nil {
+		return nil, a.fail(err)
+	}
+	if !something {
+		return &body[energyAnswer]{showEnergy(hub.EnergyAnswer{}, q, in.Step)}, nil
+	}
 	used, err := a.hub.Energy(ctx, q)
 	if err != nil {
 		return nil, a.fail(err)
 	}
 	return &body[energyAnswer]{showEnergy(used, q, in.Step)}, nil
+}
+
+// confine leaves of a question what who asks may see; who sees all, sees rooms
+// and the house, too. If nothing is left, there is nothing to ask the hub: no
+// devices would mean all of them.
+func (a *api) confine(ctx context.Context, q *hub.EnergyQuery) (something bool, err error) {
+	who := whoAsks(ctx)
+	if who.May(access.SeeSite) {
+		return true, nil
+	}
+	for _, id := range q.Devices {
+		if d, err := a.hub.Device(id); err != nil || !who.Sees(d.Room) {
+			return false, a.noSuchDevice()
+		}
+	}
+	if len(q.Devices) == 0 {
+		for _, d := range a.visible(ctx) {
+			q.Devices = append(q.Devices, d.ID)
+		}
+	}
+	return len(q.Devices) > 0, nil
 }
 
 type deviceEnergyRequest struct {
@@ -237,13 +266,13 @@ func (show energyShower) cost(costs []hub.Cost, i int) string {
 func inZone(i smartmeter.Instant, zone *time.Location) time.Time { return i.Time().In(zone) }
 
 // registerEnergy adds the routes of energy, its cost and its corrections.
-func (a *api) registerEnergy(h huma.API, get func(path, id, summary string) huma.Operation, change func(method, path, id, summary string, more ...int) huma.Operation) {
-	huma.Register(h, get("/api/v1/energy", "get-energy", "What devices, rooms and the house used"), a.energy)
-	huma.Register(h, get("/api/v1/devices/{id}/energy", "get-device-energy", "What one device used"), a.deviceEnergy)
-	huma.Register(h, get("/api/v1/devices/{id}/energy/findings", "list-findings", "What was found about a device's counters"), a.listFindings)
-	huma.Register(h, get("/api/v1/settings", "get-settings", "In which time zone the site is, and what energy costs"), a.getSettings)
-	huma.Register(h, change(http.MethodPut, "/api/v1/settings", "put-settings", "Say in which time zone the site is, and what energy costs from which dates on"), a.putSettings)
-	huma.Register(h, get("/api/v1/corrections", "list-corrections", "The journal of what people decided about energy"), a.listCorrections)
-	huma.Register(h, change(http.MethodPost, "/api/v1/corrections", "add-correction", "Accept, discard or set energy, tell of a reset or another meter, or undo that"), a.addCorrection)
-	huma.Register(h, change(http.MethodDelete, "/api/v1/corrections/{id}", "undo-correction", "Take a correction back; it stays in the journal"), a.undoCorrection)
+func (a *api) registerEnergy(h huma.API, get describeGet, change describeChange) {
+	huma.Register(h, get(access.SeeRoom, "/api/v1/energy", "get-energy", "What devices, rooms and the house used"), a.energy)
+	huma.Register(h, get(access.SeeRoom, "/api/v1/devices/{id}/energy", "get-device-energy", "What one device used"), a.deviceEnergy)
+	huma.Register(h, get(access.SeeRoom, "/api/v1/devices/{id}/energy/findings", "list-findings", "What was found about a device's counters"), a.listFindings)
+	huma.Register(h, get(access.SeeRoom, "/api/v1/settings", "get-settings", "In which time zone the site is, and what energy costs"), a.getSettings)
+	huma.Register(h, change(access.EditSettings, http.MethodPut, "/api/v1/settings", "put-settings", "Say in which time zone the site is, and what energy costs from which dates on"), a.putSettings)
+	huma.Register(h, get(access.SeeSite, "/api/v1/corrections", "list-corrections", "The journal of what people decided about energy"), a.listCorrections)
+	huma.Register(h, change(access.CorrectEnergy, http.MethodPost, "/api/v1/corrections", "add-correction", "Accept, discard or set energy, tell of a reset or another meter, or undo that"), a.addCorrection)
+	huma.Register(h, change(access.CorrectEnergy, http.MethodDelete, "/api/v1/corrections/{id}", "undo-correction", "Take a correction back; it stays in the journal"), a.undoCorrection)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/iot-smart-meter/smartmeter"
+	"github.com/iot-smart-meter/smartmeter/internal/access"
 	"github.com/iot-smart-meter/smartmeter/internal/hub"
 )
 
@@ -34,7 +35,7 @@ func (a *api) watchEvents(_ context.Context, in *eventsRequest) (*huma.StreamRes
 		w.Header().Set("Content-Type", "text/event-stream")
 		w.Header().Set("Cache-Control", "no-store")
 		w.Header().Set("X-Accel-Buffering", "no")
-		stream := &eventStream{w: w, control: http.NewResponseController(w)}
+		stream := &eventStream{w: w, control: http.NewResponseController(w), view: a.newView(r.Context())}
 		if err := stream.follow(r.Context(), watcher, in.LastEventID != 0 && !resumed); err != nil {
 			a.log.Debug("an event stream ended", "err", err)
 		}
@@ -60,12 +61,18 @@ func (s *eventStream) follow(ctx context.Context, watcher *hub.Watcher, anew boo
 		case <-ctx.Done():
 			return nil
 		case <-alive.C:
+			if !s.view.refresh() {
+				return nil // the session has ended
+			}
 			err = s.comment()
 		case e, open := <-watcher.Events:
 			if !open {
 				return nil // fallen behind, or the hub stops: the client resumes
 			}
-			err = s.send(e.ID, string(e.Kind), showEvent(e))
+			if !s.view.refresh() {
+				return nil
+			}
+			err = s.show(e)
 		}
 		if err != nil {
 			return err
@@ -110,10 +117,57 @@ func showEvent(e *smartmeter.Event) any {
 	}
 }
 
+// view is what one watcher may see, for as long as the stream lasts.
+type view struct {
+	again func(access.Principal) (access.Principal, bool)
+	who   access.Principal
+	shown map[smartmeter.DeviceID]bool // only for those who do not see everything
+}
+
+func (a *api) newView(ctx context.Context) *view {
+	v := &view{again: a.again, who: whoAsks(ctx), shown: make(map[smartmeter.DeviceID]bool)}
+	for _, d := range a.visible(ctx) {
+		v.shown[d.ID] = true
+	}
+	return v
+}
+
+// again returns what who may do now.
+func (a *api) again(who access.Principal) (access.Principal, bool) {
+	if a.people == nil {
+		return who, true
+	}
+	return a.people.Again(who)
+}
+
+// refresh learns what the watcher may see by now; false ends the stream.
+func (v *view) refresh() (ok bool) {
+	v.who, ok = v.again(v.who)
+	return ok
+}
+
 // eventStream writes server-sent events (WHATWG HTML, section 9.2).
 type eventStream struct {
 	w       http.ResponseWriter
 	control *http.ResponseController
+	view    *view
+}
+
+// show sends an event to whoever may see its device. A device that has moved
+// out of sight resets what the watcher knows.
+func (s *eventStream) show(e *smartmeter.Event) error {
+	visible := e.Kind == smartmeter.EventReset || s.view.who.Sees(e.Status.Room)
+	before := s.view.shown[e.Device]
+	switch {
+	case visible:
+		s.view.shown[e.Device] = true
+		return s.send(e.ID, string(e.Kind), showEvent(e))
+	case before:
+		delete(s.view.shown, e.Device)
+		return s.send(e.ID, string(smartmeter.EventReset), struct{}{})
+	default:
+		return nil
+	}
 }
 
 // patience is how long a client may take to accept one event.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/VictoriaMetrics/metrics"
 	"github.com/iot-smart-meter/smartmeter"
+	"github.com/iot-smart-meter/smartmeter/internal/access"
 )
 
 // joulesPerWattHour turns energy into Prometheus' base unit.
@@ -19,12 +20,21 @@ const joulesPerWattHour = 3600
 func (a *api) serveMetrics(w http.ResponseWriter, r *http.Request) {
 	set := metrics.NewSet()
 	gauge := func(name string, value float64) { set.NewGauge(name, nil).Set(value) }
-	for _, d := range a.hub.Devices() {
+	for _, d := range a.visible(r.Context()) {
 		measureDevice(gauge, d)
 	}
 	if err := a.measureEnergy(r.Context(), gauge); err != nil && r.Context().Err() == nil {
 		a.log.Error("/metrics goes without energy", "err", err)
 	}
+	if whoAsks(r.Context()).May(access.SeeSite) {
+		a.measureSite(set, gauge)
+	}
+	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+	set.WritePrometheus(w)
+}
+
+// measureSite writes what belongs to no device.
+func (a *api) measureSite(set *metrics.Set, gauge func(name string, value float64)) {
 	for node, reasons := range a.hub.Refused() {
 		for reason, n := range reasons {
 			set.NewCounter(fmt.Sprintf(`smartmeter_refused_total{node="%s",reason="%s"}`, node, reason)).Set(n)
@@ -33,8 +43,6 @@ func (a *api) serveMetrics(w http.ResponseWriter, r *http.Request) {
 	for name, value := range a.more() {
 		gauge(name, value)
 	}
-	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
-	set.WritePrometheus(w)
 }
 
 // measureDevice writes a device's numbers. What is not known now is left out:
@@ -73,6 +81,9 @@ func (a *api) measureEnergy(ctx context.Context, gauge func(name string, value f
 	if err != nil {
 		return err
 	}
+	if something, err := a.confine(ctx, &q); err != nil || !something {
+		return err
+	}
 	today, err := a.hub.Energy(ctx, q)
 	if err != nil {
 		return err
@@ -94,6 +105,9 @@ func (a *api) measureEnergy(ctx context.Context, gauge func(name string, value f
 		if b := d.Buckets[0]; b.Quality != 0 {
 			gauge(metricOf(d.Device, "energy_today_joules", ""), joules(b))
 		}
+	}
+	if today.House == nil {
+		return nil // who asks does not see all of it
 	}
 	if b := today.House[0]; b.Quality != 0 {
 		gauge("smartmeter_house_energy_today_joules", joules(b))

@@ -41,14 +41,14 @@ func (c *Claiming) errNotOurs() error {
 	}
 }
 
-func (a *api) registerNodes(h huma.API, get func(path, id, summary string) huma.Operation, change func(method, path, id, summary string, more ...int) huma.Operation) {
-	created := change(http.MethodPost, "/api/v1/nodes", "accept-node", "Accept a node, or make what it is to come in with", http.StatusConflict)
+func (a *api) registerNodes(h huma.API, get describeGet, change describeChange) {
+	created := change(access.ManageNodes, http.MethodPost, "/api/v1/nodes", "accept-node", "Accept a node, or make what it is to come in with", http.StatusConflict)
 	created.DefaultStatus = http.StatusCreated
-	huma.Register(h, get("/api/v1/nodes", "list-nodes", "Nodes that were accepted, and who decides that"), a.listNodes)
+	huma.Register(h, get(access.ManageNodes, "/api/v1/nodes", "list-nodes", "Nodes that were accepted, and who decides that"), a.listNodes)
 	huma.Register(h, created, a.acceptNode)
-	huma.Register(h, change(http.MethodDelete, "/api/v1/nodes/{id}", "revoke-node", "Keep a node out from now on, and end its connection", http.StatusConflict), a.revokeNode)
-	huma.Register(h, get("/api/v1/nodes/knocks", "list-knocks", "Nodes that were refused while somebody looked"), a.listKnocks)
-	huma.Register(h, change(http.MethodPost, "/api/v1/nodes/window", "open-window", "List the nodes that are refused, for ten minutes", http.StatusConflict), a.openWindow)
+	huma.Register(h, change(access.ManageNodes, http.MethodDelete, "/api/v1/nodes/{id}", "revoke-node", "Keep a node out from now on, and end its connection", http.StatusConflict), a.revokeNode)
+	huma.Register(h, get(access.ManageNodes, "/api/v1/nodes/knocks", "list-knocks", "Nodes that were refused while somebody looked"), a.listKnocks)
+	huma.Register(h, change(access.ManageNodes, http.MethodPost, "/api/v1/nodes/window", "open-window", "List the nodes that are refused, for ten minutes", http.StatusConflict), a.openWindow)
 }
 
 type nodeRecord struct {
@@ -114,12 +114,11 @@ type acceptedNode struct {
 	ESPHome  string     `json:"esphome,omitempty" doc:"for the YAML of ESPHome"`
 }
 
-func (a *api) acceptNode(_ context.Context, in *acceptRequest) (*body[acceptedNode], error) {
+func (a *api) acceptNode(ctx context.Context, in *acceptRequest) (*body[acceptedNode], error) {
 	if err := a.claiming.errNotOurs(); err != nil {
 		return nil, a.fail(err)
 	}
-	// There are no accounts yet: whoever asks is taken for somebody at the console.
-	by, id := access.AtConsole(), smartmeter.NodeID(in.Body.ID)
+	by, id := whoAsks(ctx), smartmeter.NodeID(in.Body.ID)
 	out := acceptedNode{Kind: in.Body.Kind, ID: in.Body.ID}
 	var err error
 	switch access.NodeKind(in.Body.Kind) {
@@ -155,12 +154,12 @@ type nodePath struct {
 	ID string `path:"id" maxLength:"64" doc:"the node's id"`
 }
 
-func (a *api) revokeNode(_ context.Context, in *nodePath) (*struct{}, error) {
+func (a *api) revokeNode(ctx context.Context, in *nodePath) (*struct{}, error) {
 	if err := a.claiming.errNotOurs(); err != nil {
 		return nil, a.fail(err)
 	}
 	id := smartmeter.NodeID(in.ID)
-	if err := a.claiming.Nodes.Revoke(id, access.AtConsole()); err != nil {
+	if err := a.claiming.Nodes.Revoke(id, whoAsks(ctx)); err != nil {
 		return nil, a.fail(err)
 	}
 	a.claiming.Cut(id)

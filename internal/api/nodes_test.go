@@ -38,7 +38,7 @@ func newGate(t *testing.T, guard string) *gate {
 	cfg := g.apiConfig
 	cfg.Claiming, cfg.Authority = claiming, []byte("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
 	g.lab.Server.Close()
-	g.lab.Server = httptest.NewServer(api.New(cfg))
+	g.lab.Server = httptest.NewServer(g.handler(cfg))
 	return g
 }
 

@@ -6,10 +6,12 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/iot-smart-meter/smartmeter"
+	"github.com/iot-smart-meter/smartmeter/internal/access"
 )
 
 // statusOf maps the system's error codes to HTTP, the only place that does.
@@ -19,6 +21,9 @@ var statusOf = map[smartmeter.Code]int{
 	smartmeter.Conflict:    http.StatusConflict,
 	smartmeter.NoAnswer:    http.StatusGatewayTimeout,
 	smartmeter.Unavailable: http.StatusServiceUnavailable,
+	smartmeter.LoginNeeded: http.StatusUnauthorized,
+	smartmeter.Denied:      http.StatusForbidden,
+	smartmeter.TooMany:     http.StatusTooManyRequests,
 }
 
 // problem is an RFC 9457 body. State and Command are set when a relay was not
@@ -27,7 +32,11 @@ type problem struct {
 	huma.ErrorModel
 	State   string   `json:"state,omitempty" doc:"the relay as far as it is known"`
 	Command *command `json:"command,omitempty" doc:"the command that was refused or is not answered yet"`
+	header  http.Header
 }
+
+// GetHeaders returns what goes into the answer's header, see huma.HeadersError.
+func (p *problem) GetHeaders() http.Header { return p.header }
 
 // fail turns an error of the hub into a problem. What the hub did not foresee
 // is logged and not shown.
@@ -44,10 +53,21 @@ func (a *api) fail(err error) *problem {
 	if known.Field != "" {
 		p.Errors = []*huma.ErrorDetail{{Location: known.Field, Message: known.Message}}
 	}
-	if known.Err != nil {
+	if wait, ok := errors.AsType[access.Wait](known.Err); ok {
+		p.header = http.Header{"Retry-After": {strconv.Itoa(int(wait.For.Seconds()))}}
+	} else if known.Err != nil {
 		a.log.Error("a request failed", "err", err)
 	}
 	return p
+}
+
+// inBody says that the field of an error is one of the request's body.
+func inBody(err error) error {
+	known, ok := errors.AsType[*smartmeter.Error](err)
+	if !ok || known.Field == "" {
+		return err
+	}
+	return &smartmeter.Error{Code: known.Code, Field: "body." + known.Field, Message: known.Message, Err: known.Err}
 }
 
 func newProblem(status int, detail string) *problem {

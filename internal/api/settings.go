@@ -2,9 +2,7 @@ package api
 
 import (
 	"context"
-	"errors"
 
-	"github.com/iot-smart-meter/smartmeter"
 	"github.com/iot-smart-meter/smartmeter/internal/hub"
 )
 
@@ -53,11 +51,8 @@ func (a *api) putSettings(ctx context.Context, in *settingsRequest) (*body[setti
 		change.Prices = append(change.Prices, hub.PriceFrom(p))
 	}
 	kept, err := a.hub.ChangeSettings(ctx, change)
-	if known, ok := errors.AsType[*smartmeter.Error](err); ok && known.Field != "" {
-		err = &smartmeter.Error{Code: known.Code, Field: "body." + known.Field, Message: known.Message, Err: known.Err}
-	}
 	if err != nil {
-		return nil, a.fail(err)
+		return nil, a.fail(inBody(err))
 	}
 	return &body[settings]{showSettings(kept)}, nil
 }

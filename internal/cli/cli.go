@@ -43,15 +43,18 @@ type Env struct {
 	Stdout, Stderr io.Writer
 	// Zone is the zone of the times people read; nil means the machine's own.
 	Zone *time.Location
+	// Stdin is where a password comes from; nil means os.Stdin.
+	Stdin io.Reader
 	// Transport carries the requests; nil means http.DefaultTransport.
 	Transport http.RoundTripper
 }
 
 // Hub holds the flags that every client command has.
 type Hub struct {
-	URL  string `name:"hub" default:"http://127.0.0.1:8080" env:"SMARTMETER_HUB" placeholder:"URL" help:"The hub to talk to: ${default} unless told."`
-	CA   string `name:"hub-ca" type:"existingfile" placeholder:"FILE" help:"Certificates (PEM) to trust with https://, instead of the system's, like the one that smartmeter ca --pem prints."`
-	JSON bool   `name:"json" xor:"form" help:"Print the hub's own JSON, for programs."`
+	URL       string `name:"hub" default:"http://127.0.0.1:8080" env:"SMARTMETER_HUB" placeholder:"URL" help:"The hub to talk to: ${default} unless told."`
+	CA        string `name:"hub-ca" type:"existingfile" placeholder:"FILE" help:"Certificates (PEM) to trust with https://, instead of the system's, like the one that smartmeter ca --pem prints."`
+	TokenFile string `placeholder:"FILE" help:"A file that holds a token for the hub, instead of what login has kept or SMARTMETER_TOKEN says."`
+	JSON      bool   `name:"json" xor:"form" help:"Print the hub's own JSON, for programs."`
 }
 
 // exitHelp is shown by --help of every client command; ExitCode keeps to it.
@@ -65,6 +68,7 @@ const exitHelp = `Exit status:
     5  no answer from the node in time, or the hub was lost after it was asked:
        the relay may have moved or not
     6  the hub cannot be reached, or is out of order
+    7  the hub wants a login, or does not let you do that, or not so often
 `
 
 // ExitCode returns the exit status for what a command, or the parser of the
@@ -86,29 +90,50 @@ func ExitCode(err error) int {
 		return 5
 	case smartmeter.Unavailable:
 		return 6
+	case smartmeter.LoginNeeded, smartmeter.Denied, smartmeter.TooMany:
+		return 7
 	default:
 		return 1
 	}
 }
 
-// open returns a client for the hub that the flags name.
+// open returns a client for the hub that the flags name, with the token for it.
 func (h *Hub) open(env *Env) (*client, error) {
+	base, err := h.base()
+	if err != nil {
+		return nil, err
+	}
+	token, err := h.token(base)
+	if err != nil {
+		return nil, err
+	}
+	return h.openAs(env, token)
+}
+
+// openAs is open with a token that is known already; "" for none.
+func (h *Hub) openAs(env *Env, token string) (*client, error) {
+	base, err := h.base()
+	if err != nil {
+		return nil, err
+	}
+	transport, err := h.transport(env)
+	if err != nil {
+		return nil, err
+	}
+	return &client{base: base, http: &http.Client{Transport: bearer{token, transport}}}, nil
+}
+
+// base returns the hub's address, without a slash at its end.
+func (h *Hub) base() (string, error) {
 	address := h.URL
 	if !strings.Contains(address, "://") {
 		address = "http://" + address
 	}
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return nil, errorf(smartmeter.Invalid, "--hub %s is not the address of a hub: write it like http://raspberrypi:8080", h.URL)
+		return "", errorf(smartmeter.Invalid, "--hub %s is not the address of a hub: write it like http://raspberrypi:8080", h.URL)
 	}
-	transport, err := h.transport(env)
-	if err != nil {
-		return nil, err
-	}
-	return &client{
-		base: strings.TrimRight(address, "/"),
-		http: &http.Client{Transport: transport},
-	}, nil
+	return strings.TrimRight(address, "/"), nil
 }
 
 // transport returns what trusts the certificates that the flags name.

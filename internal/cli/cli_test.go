@@ -390,7 +390,7 @@ func TestAnswersOfOthers(t *testing.T) {
 		},
 		"a hub that wants an account": {
 			answering(401, problemJSON, `{"title":"Unauthorized","status":401}`),
-			result{Stderr: "smartmeter: Unauthorized\n", Code: 1},
+			result{Stderr: "smartmeter: the hub wants to know who you are (Unauthorized): use `smartmeter login`, or set SMARTMETER_TOKEN\n", Code: 7},
 		},
 		"a hub that found a mistake": {
 			answering(422, problemJSON, `{"detail":"invalid","errors":[{"location":"body.wait","message":"at most 30s\u001b[2J"}]}`),

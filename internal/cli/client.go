@@ -161,7 +161,11 @@ func (c *client) refusal(resp *http.Response, body []byte) error {
 	if json.Unmarshal(body, &p) != nil || p.Title == "" && p.Detail == "" {
 		return c.stranger(printable(resp.Status))
 	}
-	return errorf(codeOf(resp.StatusCode), "%s", p.String())
+	code := codeOf(resp.StatusCode)
+	if code == smartmeter.LoginNeeded && resp.Request.URL.Path != "/api/v1/session" {
+		return errorf(code, "the hub wants to know who you are (%s): use `smartmeter login`, or set SMARTMETER_TOKEN", p.String())
+	}
+	return errorf(code, "%s", p.String())
 }
 
 // stranger is the error for an answer that no hub gives.
@@ -174,6 +178,12 @@ func codeOf(status int) smartmeter.Code {
 	switch status {
 	case http.StatusBadRequest, http.StatusUnprocessableEntity:
 		return smartmeter.Invalid
+	case http.StatusUnauthorized:
+		return smartmeter.LoginNeeded
+	case http.StatusForbidden:
+		return smartmeter.Denied
+	case http.StatusTooManyRequests:
+		return smartmeter.TooMany
 	case http.StatusNotFound:
 		return smartmeter.NotFound
 	case http.StatusConflict:

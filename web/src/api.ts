@@ -162,6 +162,40 @@ const relayWait = "3s";
 
 export const eventsURL = `${base}/events`;
 
+/** Who the hub takes us for: "open" hubs ask nobody. */
+export interface Me {
+  state: "first_run" | "login" | "in" | "open";
+  name: string;
+  role: string;
+  may: string[];
+}
+
+export async function fetchMe(): Promise<Me> {
+  return (await (await call(`${base}/session`)).json()) as Me;
+}
+
+export async function logIn(name: string, password: string): Promise<Me> {
+  return (await (await call(`${base}/session`, sent("POST", { name, password }))).json()) as Me;
+}
+
+export async function logOut(): Promise<void> {
+  await call(`${base}/session`, { method: "DELETE" });
+}
+
+/** firstRun makes the first account, with the code on the hub's console. */
+export async function firstRun(code: string, name: string, password: string): Promise<Me> {
+  return (await (await call(`${base}/first-run`, sent("POST", { code, name, password }))).json()) as Me;
+}
+
+/** putSettings says where the site is and what energy costs; what is absent stays as it is. */
+export async function putSettings(settings: { zone?: string; currency?: string; prices?: { from: string; per_kwh: string }[] }): Promise<void> {
+  await call(`${base}/settings`, sent("PUT", settings));
+}
+
+function sent(method: string, body: unknown): RequestInit {
+  return { method, headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
+}
+
 export async function fetchDevices(): Promise<Snapshot> {
   const response = await call(`${base}/devices`);
   const { devices } = (await response.json()) as { devices: Device[] };

@@ -7,13 +7,12 @@ import "./styles/empty.css";
 import "./styles/home.css";
 import "./styles/relay.css";
 import "./styles/device.css";
+import "./styles/gate.css";
 import "./styles/energy.css";
 import "./styles/alerts.css";
 import "./styles/nodes.css";
-import { App } from "./components/app";
+import { Gate } from "./components/gate";
 import { followLocation } from "./route";
-import { start } from "./sync";
 
 followLocation();
-start();
-render(<App />, document.getElementById("app") as HTMLElement);
+render(<Gate />, document.getElementById("app") as HTMLElement);
