@@ -25,7 +25,7 @@ func TestBrowserRelay(t *testing.T) {
 	complaints := watchComplaints(ctx)
 	open := func(hash string) {
 		t.Helper()
-		do(t, ctx, chromedp.Navigate("http://"+demo.http+"/"+hash), chromedp.Reload())
+		visit(t, ctx, "http://"+demo.http+"/"+hash)
 	}
 
 	t.Run("an alarm stands above everything until it was seen", func(t *testing.T) {

@@ -87,11 +87,8 @@ func TestBrowser(t *testing.T) {
 					"energy-week": "#/device/sim-boiler", "energy-month": "#/device/sim-fridge?energy=month&on=" + time.Now().AddDate(0, 0, -2).Format(time.DateOnly), "energy-main": "#/device/sim-main?energy=day",
 				} {
 					setTheme(t, ctx, theme)
-					do(t, ctx,
-						chromedp.EmulateViewport(size.width, size.height),
-						chromedp.Navigate("http://"+demo.http+"/"+hash),
-						chromedp.Reload(),
-					)
+					do(t, ctx, chromedp.EmulateViewport(size.width, size.height))
+					visit(t, ctx, "http://"+demo.http+"/"+hash)
 					_, name, _ := strings.Cut(hash, "range=")
 					waitForRange(t, ctx, cmp.Or(name, "1h"))
 					if strings.HasPrefix(page, "energy") {
@@ -111,7 +108,8 @@ func TestBrowser(t *testing.T) {
 	}
 
 	t.Run("the hub goes away and comes back", func(t *testing.T) {
-		do(t, ctx, chromedp.EmulateViewport(390, 844), chromedp.Navigate("http://"+demo.http+"/"), chromedp.Reload())
+		do(t, ctx, chromedp.EmulateViewport(390, 844))
+		visit(t, ctx, "http://"+demo.http+"/")
 		run(t, ctx, chromedp.Poll[bool](`!!document.querySelector('[data-testid="tile-sim-kettle"]')`, chromedp.WithPollingTimeout(patience)))
 		if err := demo.stop(); err != nil {
 			t.Errorf("demo: %v", err)
@@ -176,6 +174,13 @@ func newBrowser(t *testing.T) context.Context {
 		t.Fatalf("start Chromium (Debian's package chromium): %v", err)
 	}
 	return ctx
+}
+
+// visit opens an address anew, also where it differs from the present one in
+// its last part only, which would load nothing.
+func visit(t *testing.T, ctx context.Context, url string) {
+	t.Helper()
+	do(t, ctx, chromedp.Navigate("about:blank"), chromedp.Navigate(url))
 }
 
 func do(t *testing.T, ctx context.Context, steps ...chromedp.Action[chromedp.Void]) {

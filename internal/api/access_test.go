@@ -409,6 +409,18 @@ func TestS12ChangesAreInTheAuditLog(t *testing.T) {
 	}
 }
 
+// A relay's history says which person moved it.
+func TestCommandsNameWhoAsked(t *testing.T) {
+	l, people := newClosedLab(t)
+	anna := l.firstRun(people)
+	l.kettle()
+	l.acks("done", "")
+	anna.must("PUT", "/api/v1/devices/kettle/relay", `{"on":true}`)
+	if cause := dig(anna.must("GET", "/api/v1/devices/kettle/commands", ""), "commands", 0, "cause"); cause != "api, by anna" {
+		t.Errorf("cause %q", cause)
+	}
+}
+
 func TestOpenHubsHaveNoAccounts(t *testing.T) {
 	l := newLab(t)
 	if _, got := l.call("GET", "/api/v1/session", ""); got["state"] != "open" || got["role"] != "admin" {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/iot-smart-meter/smartmeter"
+	"github.com/iot-smart-meter/smartmeter/internal/access"
 )
 
 type alert struct {
@@ -45,7 +46,11 @@ type alertPath struct {
 }
 
 func (a *api) acknowledgeAlert(ctx context.Context, in *alertPath) (*body[alert], error) {
-	acknowledged, err := a.hub.AcknowledgeAlert(ctx, in.ID, string(smartmeter.CauseAPI))
+	by := string(smartmeter.CauseAPI)
+	if who := whoAsks(ctx); who.Kind != access.Console {
+		by = who.Name
+	}
+	acknowledged, err := a.hub.AcknowledgeAlert(ctx, in.ID, by)
 	if err != nil {
 		return nil, a.fail(err)
 	}

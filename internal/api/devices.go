@@ -94,7 +94,7 @@ const maxWait = 30 * time.Second
 
 // request reads the durations. Which of them make sense, the hub knows.
 func (in *switchRequest) request() (hub.SwitchRequest, error) {
-	req := hub.SwitchRequest{Device: smartmeter.DeviceID(in.ID), On: in.Body.On, Cause: smartmeter.CauseAPI}
+	req := hub.SwitchRequest{Device: smartmeter.DeviceID(in.ID), On: in.Body.On}
 	var err error
 	if req.Wait, err = time.ParseDuration(in.Body.Wait); err != nil || req.Wait < 0 || req.Wait > maxWait {
 		return req, errWait
@@ -130,6 +130,7 @@ func (a *api) switchRelay(ctx context.Context, in *switchRequest) (*body[switchR
 	if err != nil {
 		return nil, a.fail(err)
 	}
+	req.Cause = causeOf(ctx)
 	noteAbout(ctx, in.ID+" "+smartmeter.RelayStateOf(req.On).String())
 	id := req.Device
 	cmd, err := a.hub.Switch(ctx, req)

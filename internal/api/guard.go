@@ -175,6 +175,15 @@ func questionOf(ctx context.Context) *question {
 // whoAsks returns who sent the request; nobody without a guard.
 func whoAsks(ctx context.Context) access.Principal { return questionOf(ctx).who }
 
+// causeOf says why the hub is asked to do something: where nobody logs in it is
+// the API alone.
+func causeOf(ctx context.Context) smartmeter.Cause {
+	if who := whoAsks(ctx); who.Kind != access.Console {
+		return smartmeter.CauseAPI + smartmeter.Cause(", by "+who.Name)
+	}
+	return smartmeter.CauseAPI
+}
+
 // noteAbout says what a request is about, for the audit log.
 func noteAbout(ctx context.Context, about string) { questionOf(ctx).about = about }
 
