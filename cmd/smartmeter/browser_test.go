@@ -176,11 +176,11 @@ func newBrowser(t *testing.T) context.Context {
 	return ctx
 }
 
-// visit opens an address anew, also where it differs from the present one in
-// its last part only, which would load nothing.
+// visit opens an address and loads it anew: one that differs from the present one
+// in its last part alone would load nothing.
 func visit(t *testing.T, ctx context.Context, url string) {
 	t.Helper()
-	do(t, ctx, chromedp.Navigate("about:blank"), chromedp.Navigate(url))
+	do(t, ctx, chromedp.Navigate(url), chromedp.Reload())
 }
 
 func do(t *testing.T, ctx context.Context, steps ...chromedp.Action[chromedp.Void]) {
@@ -192,15 +192,21 @@ func do(t *testing.T, ctx context.Context, steps ...chromedp.Action[chromedp.Voi
 	}
 }
 
+// run takes an action of a page. One that loads anew meanwhile takes the
+// question with it: the page that comes is asked again.
 func run[T any](t *testing.T, ctx context.Context, action chromedp.Action[T]) T {
 	t.Helper()
 	limited, cancel := context.WithTimeout(ctx, 2*patience)
 	defer cancel()
-	value, err := chromedp.Run(limited, action)
-	if err != nil {
-		t.Fatal(err)
+	for {
+		value, err := chromedp.Run(limited, action)
+		switch {
+		case err == nil:
+			return value
+		case !strings.Contains(err.Error(), "Cannot find context") && !strings.Contains(err.Error(), "target navigated"):
+			t.Fatal(err)
+		}
 	}
-	return value
 }
 
 func setTheme(t *testing.T, ctx context.Context, theme string) {

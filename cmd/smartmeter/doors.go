@@ -80,6 +80,9 @@ func (a addresses) check() error {
 // hub that asks nobody who they are.
 func (a addresses) checkLoopback() error {
 	for flag, addr := range map[string]string{"--http": a.http, "--mqtt": a.mqtt} {
+		if addr == "" { // closed: there is another broker
+			continue
+		}
 		host, _, err := net.SplitHostPort(addr)
 		if err != nil {
 			return err

@@ -37,6 +37,8 @@ func TestS13FirstRunInTheBrowser(t *testing.T) {
 	see("Waiting for your first node")
 	do(t, ctx, chromedp.Reload())
 	see("Waiting for your first node") // the session lasts
+	do(t, ctx, chromedp.Click(chromedp.CSS(`[data-testid="log-out"]`)))
+	see("Password")
 	for _, complaint := range complaints.stop() {
 		t.Errorf("the browser complains: %s", complaint)
 	}

@@ -2,7 +2,7 @@ import { effect, signal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import { App } from "./app";
-import { fetchMe, firstRun, logIn, putSettings, Refusal, type Me } from "../api";
+import { fetchMe, firstRun, logIn, logOut, putSettings, Refusal, type Me } from "../api";
 import { connection } from "../state";
 import { start } from "../sync";
 
@@ -39,6 +39,11 @@ effect(() => {
   }
 });
 
+/** leave ends the session; the page begins anew, and knows nothing any more. */
+function leave(): void {
+  void logOut().finally(() => location.reload());
+}
+
 /** The door of the page: who is not known, logs in first; who comes first, makes an account. */
 export function Gate() {
   if (unreachable.value) return <Door title="The hub does not answer" />;
@@ -50,7 +55,7 @@ export function Gate() {
     case "login":
       return <LogIn />;
     default:
-      return settling.value ? <Settle /> : <App />;
+      return settling.value ? <Settle /> : <App leave={me.value?.state === "in" ? leave : undefined} />;
   }
 }
 

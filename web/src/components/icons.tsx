@@ -19,6 +19,14 @@ export function HomeIcon() {
   );
 }
 
+export function NodesIcon() {
+  return (
+    <Icon>
+      <path d="M8 20h8M12 20v-8.5M9 9.5a4.2 4.2 0 0 1 6 0M6 6.5a8.5 8.5 0 0 1 12 0" />
+    </Icon>
+  );
+}
+
 export function BackIcon() {
   return (
     <Icon>
