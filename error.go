@@ -18,6 +18,11 @@ const (
 	TooMany     Code = "too_many"     // wait, and try again
 )
 
+// ErrErasing means that an erasure has begun and is not through yet. Nobody has
+// to ask again. Only if the hub stops before the disk has taken the wish is
+// everything as it was.
+var ErrErasing = errors.New("the erasure is not through yet")
+
 // Error is an error that a person can act on.
 type Error struct {
 	Code Code

@@ -165,7 +165,8 @@ func (h *Hub) putDevice(d smartmeter.Device) error {
 
 // EraseDevice forgets a device and everything it measured. A node that still
 // publishes is met anew, without a past. When the store fails nothing changes,
-// and the caller may try again.
+// and the caller may try again; but after smartmeter.ErrErasing it is forgotten,
+// and the store alone has something left to do.
 func (h *Hub) EraseDevice(ctx context.Context, id smartmeter.DeviceID) error {
 	c, err := h.beginErasing(id)
 	if err != nil {
@@ -180,7 +181,7 @@ func (h *Hub) erase(ctx context.Context, c *channel) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	c.erasing = false
-	if err != nil {
+	if err != nil && !errors.Is(err, smartmeter.ErrErasing) {
 		return unavailable(err)
 	}
 	delete(h.devices, c.device.ID)
@@ -188,8 +189,15 @@ func (h *Hub) erase(ctx context.Context, c *channel) error {
 	h.events.forget(c)
 	h.forgetAlerts(c.device.ID)
 	h.events.publish(smartmeter.EventReset, c.status(), nil)
+	if err != nil {
+		return &smartmeter.Error{Code: smartmeter.Unavailable, Message: goesOn, Err: err}
+	}
 	return nil
 }
+
+// goesOn is what a person reads of an erasure that is not through yet.
+const goesOn = "the device is forgotten, but not erased from the disk yet; that goes on by itself when the disk takes writes (see /api/v1/health). " +
+	"If the device is there again after a restart, erase it once more"
 
 // beginErasing keeps anything more of a device from being taken.
 func (h *Hub) beginErasing(id smartmeter.DeviceID) (*channel, error) {

@@ -100,7 +100,9 @@ type Store interface {
 	// Settings returns what PutSettings kept for good, nil before that.
 	Settings(ctx context.Context) ([]byte, error)
 	PutSettings(ctx context.Context, text []byte) error
-	// EraseDevice forgets d and all its readings and commands, for good.
+	// EraseDevice forgets d and all its readings and commands, for good. After
+	// smartmeter.ErrErasing it has, and goes on by itself; after any other error
+	// nothing has changed.
 	EraseDevice(ctx context.Context, d smartmeter.Device) error
 	// Check says what is wrong with the disk, nil if nothing is.
 	Check(ctx context.Context) error

@@ -3,6 +3,7 @@ package hub_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -45,13 +46,14 @@ type lab struct {
 type watchedStore struct {
 	*store.Store
 	duringErase func() // called while a device is erased; nil for nothing
+	eraseErr    error  // what the store says when it has erased one
 }
 
 func (s *watchedStore) EraseDevice(ctx context.Context, d smartmeter.Device) error {
 	if s.duringErase != nil {
 		s.duringErase()
 	}
-	return s.Store.EraseDevice(ctx, d)
+	return errors.Join(s.Store.EraseDevice(ctx, d), s.eraseErr)
 }
 
 // lockedBuffer takes the log.
@@ -703,6 +705,27 @@ func TestEraseIsWholeAndTold(t *testing.T) {
 		l.answers("n1", wire.ResultDone, "")
 		if _, err := l.switchOn(time.Second); err != nil {
 			t.Errorf("switch after erasing: %v", err)
+		}
+	})
+}
+
+// What the store goes on to erase is gone: nobody is shown a device without its
+// past until the next restart.
+func TestEraseThatGoesOnForgets(t *testing.T) {
+	newLab(t, func(t *testing.T, l *lab) {
+		l.introduce("n1")
+		l.metrics("n1", 1, 1, 5)
+		l.watched.eraseErr = fmt.Errorf("%w: the disk is full", smartmeter.ErrErasing)
+		err := l.EraseDevice(t.Context(), "n1")
+		if smartmeter.CodeOf(err) != smartmeter.Unavailable || !strings.Contains(err.Error(), "goes on by itself") {
+			t.Errorf("nobody is told that it goes on: %v", err)
+		}
+		if _, err := l.Device("n1"); smartmeter.CodeOf(err) != smartmeter.NotFound {
+			t.Errorf("the device is shown without its past: %v", err)
+		}
+		l.metrics("n1", 2, 2, 5)
+		if got := l.readings("n1"); len(got) != 1 || got[0].Seq != 2 {
+			t.Errorf("met anew with %+v", got)
 		}
 	})
 }

@@ -129,6 +129,30 @@ func TestCampaignRepeats(t *testing.T) {
 	}
 }
 
+// A watermark over lost samples alone does not say that the erasure before them
+// is durable: a power cut may bring back what a disk has refused to erase.
+func TestLostSamplesDoNotEndAnErasure(t *testing.T) {
+	m := newHouse(1, 0, t.TempDir())
+	ok(t, m.open(t.Context()))
+	n := m.nodes[0]
+	ok(t, m.measure(n))
+	ok(t, m.try("sync", m.s.Sync(t.Context())))
+	m.vices.ReadOnly = true
+	m.disk.SetFaults(m.vices)
+	ok(t, m.eraseDevice(t.Context(), n))
+	m.s.Lost(n.id, 0, n.boot, 3)
+	m.takeWatermarks()
+	m.disk = m.disk.Crash()
+	_ = m.s.closeFiles() // of the disk that is gone
+	m.vices.ReadOnly = false
+	m.disk.SetFaults(m.vices)
+	ok(t, m.open(t.Context()))
+	if len(n.present().given) == 0 {
+		t.Error("nothing is back: this tests nothing")
+	}
+	ok(t, m.s.closeFiles())
+}
+
 // tally counts what a campaign met.
 type tally struct {
 	lives, compared, readings          int

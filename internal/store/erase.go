@@ -28,7 +28,13 @@ type erasing struct {
 
 // EraseDevice forgets d, its readings and its commands, for good: no file has
 // anything of them afterwards, as far as a file system lets its files go. Once
-// begun it is ended, if need be at the next start.
+// the log has it, it is ended, if need be at the next start.
+//
+// An error that is smartmeter.ErrErasing says that it has begun: nothing of d is
+// answered any more, what comes in of d from then on is of a new one, and the
+// beats go on with it. It is in the log before all that comes later, so that a
+// stop before that brings back everything of d, and costs nothing that was
+// acknowledged. After any other error nothing has changed.
 func (s *Store) EraseDevice(ctx context.Context, d smartmeter.Device) error {
 	if err := s.sealing.lock(ctx); err != nil {
 		return err
@@ -40,10 +46,14 @@ func (s *Store) EraseDevice(ctx context.Context, d smartmeter.Device) error {
 	if err := s.beginErasing(ctx, d); err != nil {
 		return err
 	}
-	if err := s.Sync(ctx); err != nil {
-		return err
+	err := s.Sync(ctx)
+	if err == nil {
+		err = s.finishErasures(ctx)
 	}
-	return s.finishErasures(ctx)
+	if err != nil {
+		return fmt.Errorf("%w: %w", smartmeter.ErrErasing, err)
+	}
+	return nil
 }
 
 // beginErasing takes a device from memory, and from what waits for the index.

@@ -124,9 +124,9 @@ func (m *house) takeWatermarks() {
 			for i, r := range p.given {
 				if r.Boot == w.Boot && r.Seq != 0 && r.Seq <= w.Seq {
 					p.acked = max(p.acked, i+1)
+					n.pasts = n.pasts[len(n.pasts)-1:] // what was erased before a durable sample is erased, lost ones say nothing
 				}
 			}
-			n.pasts = n.pasts[len(n.pasts)-1:] // what was erased before is erased
 		}
 	}
 }
@@ -345,12 +345,17 @@ func (m *house) nextPast(before *past) *past {
 	return p
 }
 
-// erase erases a node's device. If that fails, the old past or a new one may
-// be found later.
+// erase erases a node's device, but not that often.
 func (m *house) erase(ctx context.Context, n *modelNode) error {
 	if m.rng.IntN(3) > 0 {
-		return nil // not that often
+		return nil
 	}
+	return m.eraseDevice(ctx, n)
+}
+
+// eraseDevice erases a node's device. If that fails, the old past or a new one may
+// be found later.
+func (m *house) eraseDevice(ctx context.Context, n *modelNode) error {
 	device, id := smartmeter.Device{ID: smartmeter.DeviceID(n.id), Node: n.id}, channelID{n.id, 0}
 	if m.s.channels[id] == nil && m.s.devices[device.ID] == (smartmeter.Device{}) {
 		return nil // there is nothing to erase
@@ -365,7 +370,11 @@ func (m *house) erase(ctx context.Context, n *modelNode) error {
 		return m.try("erase "+string(n.id), nil)
 	}
 	m.halfErased++
-	if m.s.channels[id] != nil || m.s.devices[device.ID] != (smartmeter.Device{}) { // it did not even begin
+	begun := m.s.channels[id] == nil && m.s.devices[device.ID] == (smartmeter.Device{})
+	if begun != errors.Is(err, smartmeter.ErrErasing) {
+		return fmt.Errorf("erase %s: begun is %v, and it says: %w", n.id, begun, err)
+	}
+	if !begun {
 		n.pasts = before
 	}
 	return m.try("erase "+string(n.id), err)
