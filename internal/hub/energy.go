@@ -3,12 +3,15 @@ package hub
 import (
 	"context"
 	"errors"
+	"runtime"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/iot-smart-meter/smartmeter"
 	"github.com/iot-smart-meter/smartmeter/internal/ledger"
 	"github.com/iot-smart-meter/smartmeter/internal/tariff"
+	"golang.org/x/sync/errgroup"
 )
 
 // EnergyQuery asks what devices used.
@@ -65,6 +68,8 @@ type RoomEnergy struct {
 // maxEnergyBuckets bounds an answer, over all devices.
 const maxEnergyBuckets = 100_000
 
+var errManyBuckets = smartmeter.NewError(smartmeter.Invalid, "query.step", "gives more than 100000 buckets for these devices; choose a longer step, a shorter time or fewer devices")
+
 // Energy returns what devices used, in whole Wh that add up: hours to days, and
 // children with the unmetered rest to their parent.
 func (h *Hub) Energy(ctx context.Context, q EnergyQuery) (EnergyAnswer, error) {
@@ -81,18 +86,22 @@ func (h *Hub) Energy(ctx context.Context, q EnergyQuery) (EnergyAnswer, error) {
 	}
 	q.From, q.To = q.From-q.From%quarter, q.To-q.To%quarter
 	costs, zone := h.prices(ctx)
-	answer := EnergyAnswer{Tariff: costs}
 	spans := costs.Spans(q.From, q.To, zone)
-	buckets := 0
-	for _, d := range devices {
-		of, err := h.deviceEnergy(ctx, d, bindings, spans, q)
-		if err != nil {
-			return EnergyAnswer{}, err
-		}
-		if buckets += len(of.Buckets); buckets > maxEnergyBuckets {
-			return EnergyAnswer{}, smartmeter.NewError(smartmeter.Invalid, "query.step", "gives more than 100000 buckets for these devices; choose a longer step, a shorter time or fewer devices")
-		}
-		answer.Devices = append(answer.Devices, of)
+	answer := EnergyAnswer{Tariff: costs, Devices: make([]DeviceEnergy, len(devices))}
+	var buckets atomic.Int64
+	parts, ctx := errgroup.WithContext(ctx)
+	parts.SetLimit(runtime.GOMAXPROCS(0))
+	for i, d := range devices {
+		parts.Go(func() (err error) {
+			answer.Devices[i], err = h.deviceEnergy(ctx, d, bindings, spans, q)
+			if buckets.Add(int64(len(answer.Devices[i].Buckets))) > maxEnergyBuckets {
+				return errManyBuckets
+			}
+			return err
+		})
+	}
+	if err := parts.Wait(); err != nil {
+		return EnergyAnswer{}, err
 	}
 	if len(q.Devices) == 0 {
 		err = answer.addTotals(spans, q)
